@@ -214,6 +214,12 @@ def own_cores(cache):
     return folder
 
 
+def lock_of(core):
+    """Returns the name of a core's lock, which other machines with the same cache folder do not share."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{core}-{boot.read_text()[:8]}.lock" if boot.exists() else f"{core}.lock"
+
+
 class Repository:
     """A git repository under construction."""
 

@@ -51,7 +51,7 @@ def estimates(report):
 
 @pytest.fixture
 def exact(counted_package, tmp_path, monkeypatch):
-    """Workers whose clock varies by nothing but the hash seed: where and when a replicate is measured does not matter."""
+    """Workers whose clock varies by nothing but the hash seed, wherever and whenever a replicate is measured."""
     package = tmp_path / "exact"
     shutil.copytree(counted_package, package, symlinks=True)
     clock = package / "side" / "deadheat_worker" / "counter.py"

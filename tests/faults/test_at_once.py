@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from causes import IS_LINUX, check_sound, times, two_commits
 
-from conftest import command
+from conftest import command, lock_of
 from processes import start
 
 pytestmark = pytest.mark.counted
@@ -43,7 +43,7 @@ def test_a_core_that_another_run_measures_on_too_is_said(repository, own_cores, 
         return "measuring_core_shared" in {warning["code"] for warning in report["warnings"]}
 
     # Another run holds the lock like this.
-    with (own_cores / f"{core}.lock").open("a") as lock:
+    with (own_cores / lock_of(core)).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         assert is_said()
     assert not is_said()
@@ -56,7 +56,7 @@ def test_a_run_measures_on_a_core_that_no_other_run_uses(repository, own_cores, 
     with contextlib.ExitStack() as held:
         # Other runs hold the locks like this.
         for core in used:
-            lock = held.enter_context((own_cores / f"{core}.lock").open("a"))
+            lock = held.enter_context((own_cores / lock_of(core)).open("a"))
             fcntl.flock(lock, fcntl.LOCK_SH)
         report = compare("HEAD^", "HEAD").report
         assert report["machine"]["pinned_core"] == free

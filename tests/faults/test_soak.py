@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from causes import check_sound, two_commits
 
-from conftest import command
+from conftest import command, lock_of
 from processes import Witness
 
 # Runs what follows as Python would, and then writes the peak memory of this process into a file. For a process that
@@ -77,7 +77,7 @@ def test_comparisons_in_a_row_leave_nothing_and_grow_nothing(rounds, repository,
     two_commits(repository)
     state = repository.state()
     # Every run leaves the lock of the core that it measured on, whichever that is.
-    locks = {f"deadheat/cores/{core}.lock" for core in range(os.cpu_count() or 1)}
+    locks = {f"deadheat/cores/{lock_of(core)}" for core in range(os.cpu_count() or 1)}
     for lock in locks:
         (cache / lock).touch()
     peaks = []

@@ -17,7 +17,7 @@ use crate::system::interrupt::Interrupt;
 /// The longest wait for an event: so often, the user's wish and the clock are checked.
 const LOOK: Duration = Duration::from_millis(100);
 /// Deciding about verdicts takes at most one part in so many of the driver's time, however many benchmarks there are.
-pub(super) const BETWEEN_LOOKS: u32 = 50;
+pub(super) const BETWEEN_LOOKS: u32 = 200;
 /// The time that the first worker has to appear.
 const NO_WORKER: Duration = Duration::from_secs(30);
 

@@ -213,14 +213,16 @@ impl Scheduler {
 
     /// Returns the next task and the worker that is to measure it. `None`: until another task ends, there is none.
     pub(crate) fn next(&mut self, now: Duration) -> Option<(String, Task)> {
-        let free = |(_, state): &(&String, &WorkerState)| state.is_usable() && state.running < state.slots;
-        let mut free: Vec<(&String, &WorkerState)> = self.workers.iter().filter(free).collect();
         // The idlest first, so that the tasks spread over all machines.
-        free.sort_by_key(|(_, state)| state.running);
-        let free: Vec<String> = free.into_iter().map(|(name, _)| name.clone()).collect();
-        let (worker, task, tries) = match self.take_again(&free) {
+        let idlest = self
+            .workers
+            .iter()
+            .filter(|(_, state)| state.is_free())
+            .min_by_key(|(_, state)| state.running);
+        let idlest = idlest?.0.clone();
+        let (worker, task, tries) = match self.take_again() {
             Some((worker, again)) => (worker, again.task, again.tries),
-            None => (free.first()?.clone(), self.compose(now)?, 0),
+            None => (idlest, self.compose(now)?, 0),
         };
         self.workers.get_mut(&worker)?.running += 1;
         let running = Running {
@@ -233,7 +235,12 @@ impl Scheduler {
     }
 
     /// Returns a task that has to be measured again, and the free worker for it.
-    fn take_again(&mut self, free: &[String]) -> Option<(String, Again)> {
+    fn take_again(&mut self) -> Option<(String, Again)> {
+        if self.again.is_empty() {
+            return None;
+        }
+        let free = self.workers.iter().filter(|(_, state)| state.is_free());
+        let free: Vec<String> = free.map(|(name, _)| name.clone()).collect();
         let is_alone = self.is_alone();
         loop {
             let suits = |again: &Again| free.iter().find(|worker| is_alone || again.not_by != **worker);
@@ -670,14 +677,14 @@ impl Scheduler {
         self.running.is_empty()
     }
 
-    /// Returns the number of replicates so far, and of benchmarks that want more.
+    /// Returns the number of process pairs so far, and of benchmarks that want more.
     pub(crate) fn progress(&self) -> (usize, usize) {
         let open = self
             .rows
             .iter()
             .filter(|row| !row.is_settled && !row.is_lost)
             .count();
-        (self.replicates as usize, open)
+        (self.pairs as usize, open)
     }
 
     /// Ends the measuring.
@@ -725,6 +732,10 @@ impl Scheduler {
 }
 
 impl WorkerState {
+    fn is_free(&self) -> bool {
+        self.is_usable() && self.running < self.slots
+    }
+
     fn is_usable(&self) -> bool {
         self.given_up.is_none() && !self.is_outlier && self.slots > 0
     }

@@ -61,10 +61,11 @@ impl<'a> Slot<'a> {
         pinning: Pinning,
         interrupt: &Interrupt,
     ) -> anyhow::Result<Self> {
-        let cores = CpuPinning::reserve(pinning)?;
+        let limits = Deadline::never(interrupt);
+        let cores = CpuPinning::reserve(pinning, &limits)?;
         // A core that other processes of this run may choose is not left for another one.
         let pinning = cores.measuring.map_or(pinning, Pinning::Core);
-        let workers = site.workers(installation, cores, pinning, &Deadline::never(interrupt))?;
+        let workers = site.workers(installation, cores, pinning, &limits)?;
         Ok(Slot { site, workers })
     }
 

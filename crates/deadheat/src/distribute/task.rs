@@ -65,65 +65,92 @@ pub(crate) struct Measurements {
     pub(crate) inside_seconds: f64,
 }
 
-/// A replicate in a form that takes a fifth of the space of a report's.
+/// A replicate in a form that takes a tenth of the space of a report's, and is read as much faster.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PackedReplicate {
     seed: u32,
     clock: Clock,
-    /// For each round: whether head came first, then nanoseconds and iterations of base and of head.
-    rounds: Vec<(u8, u64, u64, u64, u64)>,
+    /// For each round, `1` if head came first, else `0`.
+    heads_first: String,
+    base_ns: Vec<u64>,
+    head_ns: Vec<u64>,
+    /// The iterations of base and of head, each with the number of rounds in a row that have them.
+    iterations: Vec<(usize, u64, u64)>,
 }
 
 impl From<Replicate> for PackedReplicate {
     fn from(replicate: Replicate) -> Self {
-        let rounds = replicate.rounds.into_iter().map(|Round { order, base, head }| {
-            let head_first = u8::from(order == Order::HeadBase);
-            (
-                head_first,
-                base.elapsed_ns,
-                base.iterations,
-                head.elapsed_ns,
-                head.iterations,
-            )
-        });
+        let rounds = &replicate.rounds;
+        let mut iterations: Vec<(usize, u64, u64)> = Vec::new();
+        for round in rounds {
+            let (base, head) = (round.base.iterations, round.head.iterations);
+            match iterations.last_mut() {
+                Some((count, last_base, last_head)) if (*last_base, *last_head) == (base, head) => {
+                    *count += 1
+                }
+                _ => iterations.push((1, base, head)),
+            }
+        }
+        let head_first = |round: &Round| match round.order {
+            Order::BaseHead => '0',
+            Order::HeadBase => '1',
+        };
         PackedReplicate {
             seed: replicate.seed,
             clock: replicate.clock,
-            rounds: rounds.collect(),
+            heads_first: rounds.iter().map(head_first).collect(),
+            base_ns: rounds.iter().map(|round| round.base.elapsed_ns).collect(),
+            head_ns: rounds.iter().map(|round| round.head.elapsed_ns).collect(),
+            iterations,
         }
     }
 }
 
 impl PackedReplicate {
     fn is_sound(&self) -> bool {
-        let is_possible = |&(order, base_ns, base, head_ns, head): &(u8, u64, u64, u64, u64)| {
-            order <= 1 && base_ns > 0 && base > 0 && head_ns > 0 && head > 0
-        };
-        (1..=MOST_ROUNDS).contains(&self.rounds.len()) && self.rounds.iter().all(is_possible)
+        let rounds = self.base_ns.len();
+        let in_a_row = self
+            .iterations
+            .iter()
+            .try_fold(0_usize, |sum, (count, ..)| sum.checked_add(*count));
+        let mut times = self.base_ns.iter().chain(&self.head_ns);
+        (1..=MOST_ROUNDS).contains(&rounds)
+            && self.head_ns.len() == rounds
+            && self.heads_first.len() == rounds
+            && self.heads_first.bytes().all(|order| matches!(order, b'0' | b'1'))
+            && in_a_row == Some(rounds)
+            && self
+                .iterations
+                .iter()
+                .all(|&(count, base, head)| count > 0 && base > 0 && head > 0)
+            && times.all(|time| *time > 0)
     }
 
-    /// Returns the replicate; `machine` is the number of the machine that measured it.
+    /// Returns the replicate, if it [`Self::is_sound`]; `machine` is the number of the machine that measured it.
     fn unpack(self, machine: u32) -> Replicate {
-        let rounds = self
-            .rounds
-            .into_iter()
-            .map(|(order, base_ns, base, head_ns, head)| Round {
-                order: Order::of_round(usize::from(order)),
-                base: Sample {
-                    elapsed_ns: base_ns,
-                    iterations: base,
-                },
-                head: Sample {
-                    elapsed_ns: head_ns,
-                    iterations: head,
-                },
-            });
+        let iterations = self.iterations.iter();
+        let iterations = iterations.flat_map(|&(count, base, head)| std::iter::repeat_n((base, head), count));
+        let times = self.base_ns.iter().zip(&self.head_ns);
+        let rounds = self.heads_first.bytes().zip(times).zip(iterations);
+        let sample = |elapsed_ns: u64, iterations| Sample {
+            elapsed_ns,
+            iterations,
+        };
         Replicate {
             seed: self.seed,
             clock: self.clock,
             machine: Some(machine),
-            rounds: rounds.collect(),
+            rounds: rounds
+                .map(|((order, (base_ns, head_ns)), (base, head))| Round {
+                    order: match order {
+                        b'1' => Order::HeadBase,
+                        _ => Order::BaseHead,
+                    },
+                    base: sample(*base_ns, base),
+                    head: sample(*head_ns, head),
+                })
+                .collect(),
         }
     }
 }
@@ -296,8 +323,11 @@ mod tests {
             refused(&|result| of_a(result, &|a| a.replicates[0].seed = a.replicates[1].seed))
                 .contains("twice")
         );
-        assert!(refused(&|result| of_a(result, &|a| a.replicates[0].rounds[0].1 = 0)).contains("impossible"));
-        assert!(refused(&|result| of_a(result, &|a| a.replicates[0].rounds.clear())).contains("impossible"));
+        assert!(refused(&|result| of_a(result, &|a| a.replicates[0].base_ns[0] = 0)).contains("impossible"));
+        assert!(
+            refused(&|result| of_a(result, &|a| a.replicates[0].iterations[0].0 = usize::MAX))
+                .contains("impossible")
+        );
         assert!(refused(&|result| of_a(result, &|a| a.inside_seconds = f64::NAN)).contains("time"));
         assert!(refused(&|result| result.startup_seconds = -1.0).contains("time"));
     }

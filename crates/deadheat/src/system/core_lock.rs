@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::system::cache::cache_folder;
+use crate::system::machine::suffix;
 
 /// The lock of one core, which other runs see for as long as a clone of this lives. Without a core, or where the cache
 /// folder cannot be used (which is reported elsewhere), there is no lock.
@@ -45,7 +46,7 @@ impl CoreLock {
 fn open_lock(core: usize) -> Option<File> {
     let folder = cache_folder().ok()?.join("cores");
     fs::create_dir_all(&folder).ok()?;
-    let path = folder.join(format!("{core}.lock"));
+    let path = folder.join(format!("{core}{}.lock", suffix()));
     let mut options = File::options();
     // Opening whatever lies in its place must not block.
     options.custom_flags(OFlags::NONBLOCK.bits() as i32);

@@ -2,10 +2,12 @@
 //! alike and a neighbour slows one of them.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use deadheat_core::text::counted;
 
 use crate::error::Failure;
+use crate::system::command::Deadline;
 use crate::system::core_lock::CoreLock;
 
 /// The pinning that the user asked for.
@@ -28,6 +30,9 @@ impl Pinning {
     }
 }
 
+/// The longest wait for a core, and the interval at which it is looked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const LOOK_FOR_FREE: Duration = Duration::from_millis(100);
 /// Another core is taken if it is quieter by this share of its time.
 const CLEARLY_QUIETER: f64 = 0.25;
 
@@ -84,8 +89,9 @@ impl CpuPinning {
         self.measuring.is_some_and(|core| self.driver == [core])
     }
 
-    /// Chooses a core that nobody else measures on, and keeps all other runs from it for as long as this lives.
-    pub(crate) fn reserve(pinning: Pinning) -> anyhow::Result<Self> {
+    /// Chooses a core that nobody else measures on, and keeps all other runs from it for as long as this lives. Waits for
+    /// one if there is none.
+    pub(crate) fn reserve(pinning: Pinning, limits: &Deadline) -> anyhow::Result<Self> {
         let allowed = platform::allowed_cores();
         let candidates = match pinning {
             Pinning::Core(core) => vec![core],
@@ -93,14 +99,21 @@ impl CpuPinning {
             Pinning::Quietest if allowed.is_empty() => return Ok(Self::not_pinned()),
             Pinning::Quietest => by_quietness(&platform::busy_shares(&allowed)),
         };
-        let mut candidates = candidates.into_iter();
-        let free = candidates.find_map(|core| Some((core, CoreLock::alone_on(core)?)));
-        let Some((core, lock)) = free else {
-            return Err(
-                Failure::nothing_measured("other runs measure on every core of this machine")
-                    .hint("let each machine's workers offer no more slots than it has cores to spare")
-                    .into(),
-            );
+        let until = Instant::now() + LONGEST_WAIT;
+        let (core, lock) = loop {
+            let free = |core: &usize| Some((*core, CoreLock::alone_on(*core)?));
+            if let Some(found) = candidates.iter().find_map(free) {
+                break found;
+            }
+            if Instant::now() >= until {
+                return Err(
+                    Failure::nothing_measured("other runs measure on every core of this machine")
+                        .hint("let each machine's workers offer no more slots than it has cores to spare")
+                        .into(),
+                );
+            }
+            limits.check()?;
+            std::thread::sleep(LOOK_FOR_FREE);
         };
         Self::on_core(core, lock, &allowed, Pinning::Core(core))
     }

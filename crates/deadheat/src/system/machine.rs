@@ -24,6 +24,12 @@ pub(crate) fn machine_of_many(core: Option<usize>) -> Machine {
     }
 }
 
+/// Returns a suffix for the names of files that machines with one home folder must not share; empty if it is unknown.
+pub(crate) fn suffix() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    boot.get(..8).map_or_else(String::new, |boot| format!("-{boot}"))
+}
+
 fn processor_name() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

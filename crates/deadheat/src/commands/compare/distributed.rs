@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use deadheat_core::model::{PerSide, Python, Warning};
+use deadheat_core::text::counted;
 
 use crate::cli::values::EngineChoice;
 use crate::commands::common::context::CompareContext;
@@ -117,12 +118,7 @@ pub(super) fn measure(
     for (name, why) in given_up {
         listener.note(&format!("{name} could not measure: {why}"));
     }
-    for (name, warning) in warnings {
-        listener.warn(Warning {
-            message: format!("{name}: {}", warning.message),
-            ..warning
-        });
-    }
+    listener.warn_all(of_many(warnings));
     if !alone.is_empty() && measured.stopped.is_none() {
         workers.launcher.cores = run.context.choose_cores()?;
         let here = here(run, schedule, stopping, earlier_alone, &alone, workers)?;
@@ -155,4 +151,26 @@ pub(super) fn here(
             &mut |event| listener.timing(event),
         )
     })
+}
+
+/// Joins the warnings of many workers: each is given once, with the first worker that it is about.
+fn of_many(warnings: Vec<(String, Warning)>) -> Vec<Warning> {
+    let mut joined: Vec<(Warning, String, usize)> = Vec::new();
+    for (name, warning) in warnings {
+        match joined.iter_mut().find(|(known, ..)| known.code == warning.code) {
+            Some((.., others)) => *others += 1,
+            None => joined.push((warning, name, 0)),
+        }
+    }
+    let words = |(warning, name, others): (Warning, String, usize)| {
+        let also = match others {
+            0 => String::new(),
+            others => format!(" (also a warning of {})", counted(others, "other worker")),
+        };
+        Warning {
+            message: format!("{name}: {}{also}", warning.message),
+            ..warning
+        }
+    };
+    joined.into_iter().map(words).collect()
 }

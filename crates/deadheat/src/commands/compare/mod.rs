@@ -48,6 +48,7 @@ pub(crate) fn run(
     if let Some(file) = &options.balance {
         settings.balance_by(file, load::read_costs(file, "--balance")?);
     }
+    resume::check_machines(settings.continued.as_ref(), settings.on.is_some())?;
     let listener = Listener::new(options.outputs.verbosity);
     if let (Some(part), Some(by)) = (settings.partition, &settings.partition_by) {
         listener.note(&format!("part {part}, by {by}"));

@@ -127,6 +127,19 @@ pub(crate) fn check_project(earlier: &Report, folder: &str, module_roots: &[Stri
     .hint("start deadheat in that folder, with the --config-file that was used"))
 }
 
+/// Refuses to mix replicates of several machines with those of this one.
+pub(super) fn check_machines(earlier: Option<&Report>, is_on_several: bool) -> Result<(), Failure> {
+    let (words, hint) = match earlier.map(|earlier| !earlier.machines.is_empty()) {
+        Some(false) if is_on_several => (
+            "on one core, and replicates of several cannot be added",
+            "continue it without --on",
+        ),
+        Some(true) if !is_on_several => ("on several cores or machines", "also continue it with --on"),
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(format!("--continue: the report was measured {words}")).hint(hint))
+}
+
 /// Refuses to mix the measurements of two interpreters, or pinned and unpinned ones.
 pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> Result<(), Failure> {
     let refuse = |what: String, hint: String| {
@@ -149,7 +162,9 @@ pub(crate) fn check_same(earlier: &Report, python: &Python, is_pinned: bool) -> 
             );
         }
     }
-    match (earlier.machine.pinned_core.is_some(), is_pinned) {
+    // Each of several machines has its own core.
+    let was_pinned = earlier.machine.pinned_core.is_some() || !earlier.machines.is_empty();
+    match (was_pinned, is_pinned) {
         (false, true) => refuse(
             "without pinning".to_owned(),
             "also continue with --no-pin".to_owned(),

@@ -22,6 +22,7 @@ use crate::system::cache;
 use crate::system::command::Deadline;
 use crate::system::cpu_pinning::Pinning;
 use crate::system::interrupt::Interrupt;
+use crate::system::machine::suffix;
 use crate::workspace::Workspace;
 use crate::workspace::shared::{SharedFolder, Turn};
 
@@ -63,7 +64,7 @@ pub(super) fn remove(plan: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
 
 fn folder_of(plan: &Path) -> anyhow::Result<SharedFolder> {
     let content = fs::read(plan).with_context(|| format!("cannot read the plan {}", plan.display()))?;
-    SharedFolder::named(&format!("plan-{}", cache::key([content])))
+    SharedFolder::named(&format!("plan-{}{}", cache::key([content]), suffix()))
 }
 
 fn make(

@@ -99,14 +99,14 @@ fn large_cluster() {
         budget_ends: Instant::now() + Duration::from_secs(1 << 20),
     };
     let day = Duration::from_secs(86_400);
-    let mut own = Duration::ZERO;
-    let mut driver = |work: &mut dyn FnMut()| {
+    let mut own: BTreeMap<&str, Duration> = BTreeMap::new();
+    let mut driver = |name: &'static str, work: &mut dyn FnMut()| {
         let started = Instant::now();
         work();
-        own += started.elapsed();
+        *own.entry(name).or_default() += started.elapsed();
     };
     let mut scheduler = None;
-    driver(&mut || {
+    driver("begin", &mut || {
         let schedule = scripted::schedule(0);
         let job = Job {
             schedule: &schedule,
@@ -132,7 +132,7 @@ fn large_cluster() {
     let mut next_look = Duration::ZERO;
     loop {
         let mut new = Vec::new();
-        driver(&mut || {
+        driver("hand out", &mut || {
             while let Some((_, task)) = scheduler.next(now) {
                 new.push(task);
             }
@@ -152,20 +152,24 @@ fn large_cluster() {
         };
         if hash_seed(11, id as usize) % 100 < LOST {
             lost += 1;
-            driver(&mut || scheduler.lost(id));
+            driver("lost", &mut || scheduler.lost(id));
             continue;
         }
         let text = answer(&task);
-        driver(&mut || {
-            let Ok(Answer::Done(result)) = serde_json::from_str(&text) else {
+        let mut result = None;
+        driver("read", &mut || {
+            let Ok(Answer::Done(read)) = serde_json::from_str(&text) else {
                 panic!("not an answer");
             };
-            result.check(&task).unwrap();
-            scheduler.done(*result);
+            read.check(&task).unwrap();
+            result = Some(read);
+        });
+        driver("count", &mut || {
+            scheduler.done(*result.take().unwrap());
         });
         if now >= next_look || running.is_empty() {
             let began = Instant::now();
-            driver(&mut || {
+            driver("look", &mut || {
                 scheduler.settle();
                 scheduler.set_outliers_aside(false);
                 for id in scheduler.take_superfluous() {
@@ -177,7 +181,7 @@ fn large_cluster() {
     }
     let mut measured = None;
     let mut scheduler = Some(scheduler);
-    driver(&mut || {
+    driver("end", &mut || {
         if let Some(mut scheduler) = scheduler.take() {
             scheduler.set_outliers_aside(true);
             measured = Some(scheduler.finish(None));
@@ -190,9 +194,11 @@ fn large_cluster() {
         .lines()
         .find(|line| line.starts_with("VmHWM"))
         .unwrap_or("VmHWM: unknown");
+    let each = format!("{own:.2?}");
+    let own: Duration = own.into_values().sum();
     let words = format!(
         "{WORKERS} workers, {BENCHMARKS} benchmarks, {handed_out} tasks, {lost} lost, {replicates} replicates counted of {} \
-         measured: {:.0} s on the cluster, {:.2} s of the driver's own ({:.2} %), {peak}\n",
+         measured: {:.0} s on the cluster, {:.2} s of the driver's own ({:.2} %: {each}), {peak}\n",
         measured.newly,
         now.as_secs_f64(),
         own.as_secs_f64(),

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use deadheat_core::judge::machines::{Estimates, estimates};
+use deadheat_core::judge::machines::{Estimates, estimates_of};
 use deadheat_core::judge::sequential::Sampling;
+use deadheat_core::judge::stats;
 use deadheat_core::model::{Replicate, Side};
 
 use crate::distribute::task::{Measurements, Task};
@@ -27,6 +28,8 @@ pub(super) struct Row {
     pub(super) benchmark: String,
     /// The replicates that count.
     pub(super) set: ReplicateSet,
+    /// The machine of each, and the logarithm of its ratio.
+    log_ratios: Vec<(Option<u32>, f64)>,
     /// Those that have come and do not count yet, by their numbers.
     arrived: BTreeMap<usize, Replicate>,
     /// The numbers of those that no worker could measure.
@@ -70,6 +73,7 @@ impl Row {
                 true => Pilot::Open,
                 false => Pilot::Done,
             },
+            log_ratios: log_ratios(&set.replicates),
             set,
             awaits_verdict: false,
             is_settled: false,
@@ -156,7 +160,10 @@ impl Row {
     pub(super) fn count(&mut self, stopping: &Stopping, kinds: &[u32]) -> bool {
         while !self.awaits_verdict && !self.is_settled {
             match self.arrived.remove(&self.next) {
-                Some(replicate) => self.set.replicates.push(replicate),
+                Some(replicate) => {
+                    self.log_ratios.extend(log_ratios([&replicate]));
+                    self.set.replicates.push(replicate);
+                }
                 None if self.given_up.remove(&self.next) => {}
                 None => return false,
             }
@@ -181,7 +188,12 @@ impl Row {
         self.set.looked_at = self.set.replicates.len();
         self.estimates = match self.set.looks {
             0 => None,
-            looks => estimates(&self.set.replicates, kinds, sampling, looks),
+            looks => {
+                let kind = |machine: u32| kinds.get(machine as usize).copied();
+                let values = self.log_ratios.iter();
+                let values = values.map(|&(machine, value)| (machine.and_then(kind), value));
+                estimates_of(&values.collect::<Vec<_>>(), sampling, looks)
+            }
         };
     }
 
@@ -190,6 +202,7 @@ impl Row {
         let is_its = |replicate: &Replicate| replicate.machine == Some(machine);
         let its = self.set.replicates.extract_if(.., |replicate| is_its(replicate));
         self.set.set_aside.extend(its);
+        self.log_ratios = log_ratios(&self.set.replicates);
         let its = self.arrived.extract_if(.., |_, replicate| is_its(replicate));
         for (number, replicate) in its.collect::<Vec<_>>() {
             self.given_up.insert(number);
@@ -213,4 +226,11 @@ impl Row {
         }
         (self.benchmark, self.set)
     }
+}
+
+fn log_ratios<'a>(replicates: impl IntoIterator<Item = &'a Replicate>) -> Vec<(Option<u32>, f64)> {
+    let ratios = replicates.into_iter();
+    ratios
+        .filter_map(|replicate| Some((replicate.machine, stats::log_ratio(replicate)?)))
+        .collect()
 }
