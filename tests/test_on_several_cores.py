@@ -77,6 +77,7 @@ def test_the_report_names_the_cores_and_whose_each_replicate_is(changed, compare
     assert {machine["kind"] for machine in machines} == {0}
     assert all(machine["machine"]["kernel"] == os.uname().release for machine in machines)
     assert report["machine"]["pinned_core"] is None
+    assert report["settings"]["on"] == "local:2"
     for row in report["comparisons"]:
         assert {replicate["machine"] for replicate in row["replicates"]} <= set(range(len(machines)))
 
@@ -98,3 +99,19 @@ def test_other_places_are_refused(changed, compare, where):
     outcome = compare("HEAD^", "HEAD", "--on", where)
     assert outcome.code == 2
     assert "--on" in outcome.err
+
+
+def test_a_report_is_continued_where_it_was_measured(changed, compare, deadheat_command, tmp_path):
+    path = tmp_path / "report.json"
+    # No number of replicates would settle it.
+    words = ["--threshold", "0.0001", "--budget", 1, "-k", "test_work", "-o", path]
+    first = compare("HEAD", "HEAD", "--all", "--on", "local:2", *words, replicates=None).report
+    refused = deadheat_command("compare", "--continue", path)
+    assert (refused.code, "also continue it with --on" in refused.err) == (2, True)
+    more = compare("--continue", path, "--budget", 1, "--on", "local:2", replicates=None)
+    assert more.code == 0, more.err
+    for before, after in zip(first["comparisons"], more.report["comparisons"], strict=True):
+        seeds = [replicate["seed"] for replicate in after["replicates"]]
+        assert len(seeds) == len(set(seeds)) > len(before["replicates"])
+    names = [machine["name"] for machine in more.report["machines"]]
+    assert len(names) == len(set(names))

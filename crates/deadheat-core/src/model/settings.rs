@@ -66,6 +66,9 @@ pub struct Settings {
     /// The memory limit of each worker, in MiB.
     #[serde(default)]
     pub memory_limit_mib: Option<u64>,
+    /// Where replicates were measured side by side: `local:N`, or the address of a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
     /// The part of the suite that was measured, if it is not the whole.
     #[serde(default, rename = "partition")]
     pub part: Option<Part>,
@@ -112,6 +115,7 @@ impl Default for Settings {
             script: None,
             script_output: None,
             memory_limit_mib: None,
+            on: None,
             part: None,
             balance: None,
         }

@@ -45,8 +45,16 @@ pub(super) fn summary(report: &Report) -> Option<String> {
         1 => "; 1 is an outlier, and does not count".to_owned(),
         count => format!("; {count} are outliers, and do not count"),
     };
-    let machines = counted(machines.len(), "machine");
-    Some(format!("{machines}{of_kinds}: {}{outliers}", kinds.join(", ")))
+    let is_local = report
+        .settings
+        .on
+        .as_ref()
+        .is_some_and(|place| place.starts_with("local:"));
+    let machines = match is_local {
+        true => counted(machines.len(), "core"),
+        false => format!("{}{of_kinds}", counted(machines.len(), "machine")),
+    };
+    Some(format!("{machines}: {}{outliers}", kinds.join(", ")))
 }
 
 /// Describes the estimates of a row's kinds of machines; `None` if they agree.

@@ -221,6 +221,9 @@ fn settle(report: &Report, around: Surroundings<'_>) -> Option<NextStep> {
         ];
         let gates: Vec<String> = report.settings.fail_on.iter().map(ToString::to_string).collect();
         argv.extend(gates.iter().flat_map(|gate| ["--fail-on", gate.as_str()]));
+        if let Some(place) = &report.settings.on {
+            argv.extend(["--on", place]);
+        }
         argv.extend(around.options.iter().map(String::as_str));
         return Some(NextStep {
             seconds: Some(seconds),

@@ -33,7 +33,7 @@ pub(super) fn words(report: &Report) -> Vec<String> {
         (settings.memory, "--memory"),
         (settings.profile, "--profile"),
         (
-            report.machine.pinned_core.is_none() && !report.comparisons.is_empty(),
+            report.machine.pinned_core.is_none() && settings.on.is_none() && !report.comparisons.is_empty(),
             "--no-pin",
         ),
     ];
@@ -114,6 +114,9 @@ fn effort(settings: &Settings, words: &mut Vec<String>) {
         (Some(count), _) => add(words, &["--replicates", &count.to_string()]),
         (None, Some(seconds)) if seconds > 0.0 => add(words, &["--budget", &seconds.to_string()]),
         (None, _) => {}
+    }
+    if let Some(place) = &settings.on {
+        add(words, &["--on", place]);
     }
     if let Some(part) = settings.part {
         add(words, &["--partition", &part.to_string()]);

@@ -1,5 +1,7 @@
 //! Parsers of single values, for options and for the configuration.
 
+use std::fmt;
+
 use deadheat_core::model::{Environments, Part};
 
 /// A month: longer times are refused, because clocks or arithmetic may not represent them.
@@ -45,6 +47,21 @@ pub(crate) enum EngineChoice {
     Local(usize),
     /// On the workers of the Dask scheduler at this address, such as `tcp://host:8786`.
     Dask(String),
+}
+
+/// Writes it as it is typed.
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EngineChoice::Local(count) => write!(f, "local:{count}"),
+            EngineChoice::Dask(address) => {
+                let typed = DASK
+                    .iter()
+                    .find_map(|(ours, theirs)| Some((ours, address.strip_prefix(theirs)?)));
+                typed.map_or(Ok(()), |(protocol, place)| write!(f, "{protocol}{place}"))
+            }
+        }
+    }
 }
 
 /// The protocols of Dask's addresses, by the beginning of ours.

@@ -361,6 +361,7 @@ impl CompareSettings {
             script: self.script.as_ref().map(|script| script.command.clone()),
             script_output: self.script.as_ref().and_then(|script| script.output.clone()),
             memory_limit_mib: self.sides.memory_limit_mib,
+            on: self.on.as_ref().map(ToString::to_string),
             part: self.partition,
             balance: self.balance.clone(),
         }
