@@ -3,9 +3,8 @@
 
 mod simulated;
 
-use deadheat_core::judge::machines::{
-    agreements, at_odds, estimates, kind_names, of_kinds, outliers, warnings,
-};
+use deadheat_core::judge::machine_words::{kind_names, of_kinds, warnings};
+use deadheat_core::judge::machines::{agreements, at_odds, estimates, outliers};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::judge::{MeasuredBenchmark, judge, judge_on_machines};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::breakdown::NOTICEABLE_SHARE;
-use super::machines;
+use super::machine_words;
 use super::profile;
 use super::stored::judge_again;
 use super::summary::{controls, count};
@@ -205,9 +205,10 @@ fn judge(report: Report) -> Result<Report, Refusal> {
         message: format!("the parts cannot be judged together: {unsound}"),
         hint: "measure that part again",
     })?;
-    report
-        .warnings
-        .extend(machines::warnings_of_rows(&report.machines, &report.comparisons));
+    report.warnings.extend(machine_words::warnings_of_rows(
+        &report.machines,
+        &report.comparisons,
+    ));
     let rows = &report.comparisons;
     let summary = &mut report.summary;
     summary.counts = count(rows, &report.missing);

@@ -3,9 +3,11 @@
 pub mod balance;
 mod breakdown;
 pub mod gate;
+pub mod machine_words;
 pub mod machines;
 mod many_machines;
 pub mod merge;
+mod process_pairs;
 pub mod profile;
 pub mod race;
 pub mod resource;

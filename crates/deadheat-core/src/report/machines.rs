@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::judge::machines::{kind_names, of_kinds};
+use crate::judge::machine_words::{kind_names, of_kinds};
 use crate::model::{Comparison, Report};
 use crate::text::counted;
 

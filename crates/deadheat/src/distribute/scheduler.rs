@@ -1,8 +1,10 @@
 //! Decides which worker measures which replicates. It knows neither clocks nor processes: the caller says when it is,
 //! and reports what became of each task. So the same replicates give the same looks, in whatever order they arrive.
 
+mod handing_out;
 #[cfg(test)]
 mod large_cluster;
+mod looks;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -10,27 +12,18 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use deadheat_core::judge::machines::{Estimates, agreements, outliers};
-use deadheat_core::judge::sequential::{Sampling, may_settle};
-use deadheat_core::judge::stats::{self, FEWEST_REPLICATES, LogEstimate};
-use deadheat_core::model::{Agreement, MeasuringMachine, PerSide, kind_among};
+use deadheat_core::judge::stats::FEWEST_REPLICATES;
+use deadheat_core::model::{MeasuringMachine, PerSide};
 
 use crate::distribute::scheduler::row::Row;
 use crate::distribute::task::{Task, TaskResult};
 use crate::passes::measure::{Measured, ReplicateSet, SHORTEST_STARTUP, Stopping};
 use crate::passes::runner::{BenchmarkFailure, OneAtATime, Schedule, StoppedBy};
 
-/// A task is not longer than this many starts of its processes, so that starting takes a small part of it and its
-/// results come in time for the next look.
-const STARTS_OF_A_TASK: u32 = 20;
 /// How often the replicates of a lost task are tried.
 const TRIES: u32 = 3;
 /// A worker gets nothing more after this many tasks in a row that it could not measure.
 const MOST_FAILED: u32 = 2;
-/// The process pairs of each machine, on average, among which an outlier is looked for first: fewer would name none.
-const PAIRS_ASKED: u32 = 7;
-/// A task has this many times as long as it should take, and this long in addition.
-const PATIENCE: (u32, Duration) = (10, Duration::from_secs(60));
 
 /// A worker, and the number of tasks that it takes at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,195 +204,6 @@ impl Scheduler {
         usable.map(|state| state.slots).sum::<usize>().max(1)
     }
 
-    /// Returns the next task and the worker that is to measure it. `None`: until another task ends, there is none.
-    pub(crate) fn next(&mut self, now: Duration) -> Option<(String, Task)> {
-        // The idlest first, so that the tasks spread over all machines.
-        let idlest = self
-            .workers
-            .iter()
-            .filter(|(_, state)| state.is_free())
-            .min_by_key(|(_, state)| state.running);
-        let idlest = idlest?.0.clone();
-        let (worker, task, tries) = match self.take_again() {
-            Some((worker, again)) => (worker, again.task, again.tries),
-            None => (idlest, self.compose(now)?, 0),
-        };
-        self.workers.get_mut(&worker)?.running += 1;
-        let running = Running {
-            task: task.clone(),
-            worker: worker.clone(),
-            tries,
-        };
-        self.running.insert(task.id, running);
-        Some((worker, task))
-    }
-
-    /// Returns a task that has to be measured again, and the free worker for it.
-    fn take_again(&mut self) -> Option<(String, Again)> {
-        if self.again.is_empty() {
-            return None;
-        }
-        let free = self.workers.iter().filter(|(_, state)| state.is_free());
-        let free: Vec<String> = free.map(|(name, _)| name.clone()).collect();
-        let is_alone = self.is_alone();
-        loop {
-            let suits = |again: &Again| free.iter().find(|worker| is_alone || again.not_by != **worker);
-            let (position, worker) = self
-                .again
-                .iter()
-                .enumerate()
-                .find_map(|(position, again)| Some((position, suits(again)?.clone())))?;
-            let mut again = self.again.remove(position)?;
-            again.task.benchmarks.retain(|benchmark| {
-                let row = &self.rows[self.by_name[benchmark]];
-                !row.is_settled && !row.is_lost
-            });
-            if !again.task.benchmarks.is_empty() {
-                again.task.id = self.take_id();
-                self.brief(&mut again.task);
-                return Some((worker, again));
-            }
-        }
-    }
-
-    /// Whether nobody else could measure what the only worker could not.
-    fn is_alone(&self) -> bool {
-        self.workers.values().filter(|state| state.is_usable()).count() < 2
-    }
-
-    fn take_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id - 1
-    }
-
-    /// Tells a task everything that is known about its benchmarks by now.
-    fn brief(&self, task: &mut Task) {
-        let rows = task
-            .benchmarks
-            .iter()
-            .map(|benchmark| &self.rows[self.by_name[benchmark]]);
-        let each_call = rows.filter(|row| row.set.set_up_each_call);
-        task.set_up_each_call = each_call.map(|row| row.benchmark.clone()).collect();
-        let one_at_a_time = task.benchmarks.iter();
-        let one_at_a_time = one_at_a_time.filter_map(|benchmark| {
-            let words = self.one_at_a_time.get(benchmark)?;
-            Some((benchmark.clone(), words.clone()))
-        });
-        task.one_at_a_time = one_at_a_time.collect();
-    }
-
-    /// Makes a task of the benchmarks that have had the least time.
-    fn compose(&mut self, now: Duration) -> Option<Task> {
-        let slots = u32::try_from(self.slots()).unwrap_or(u32::MAX);
-        let longest = self.startup * STARTS_OF_A_TASK;
-        // Towards the end, short tasks keep all workers busy.
-        let longest = longest.min(self.open_time / slots).max(2 * self.startup);
-        let (number, chosen) = self.choose(now, longest)?;
-        let rows = || chosen.iter().map(|index| &self.rows[*index]);
-        let is_pilot = rows().all(|row| row.is_pilot_open());
-        let once: Duration = self.startup + rows().map(|row| row.cost).sum::<Duration>();
-        let room = rows().map(|row| row.room(&self.stopping)).min().unwrap_or(1);
-        let replicates = match is_pilot {
-            true => 1,
-            false => {
-                let fitting = (longest.as_secs_f64() / once.as_secs_f64()) as usize;
-                let shared = room.div_ceil(slots as usize);
-                fitting.clamp(1, shared.max(1)).min(room)
-            }
-        };
-        let length = once * u32::try_from(replicates).unwrap_or(u32::MAX);
-        let benchmarks: Vec<String> = rows().map(|row| row.benchmark.clone()).collect();
-        let mut task = Task {
-            id: self.take_id(),
-            seed: self.schedule.seed,
-            first: number,
-            replicates,
-            benchmarks,
-            is_pilot,
-            set_up_each_call: BTreeSet::new(),
-            one_at_a_time: OneAtATime::new(),
-            seconds: (length * PATIENCE.0 + PATIENCE.1).as_secs_f64(),
-        };
-        self.brief(&mut task);
-        for index in chosen {
-            self.rows[index].hand_out(replicates, self.startup / task.benchmarks.len() as u32);
-            self.put_back(index);
-        }
-        Some(task)
-    }
-
-    /// Takes rows that have the same next replicate out of the open ones, up to this length of a task.
-    fn choose(&mut self, now: Duration, longest: Duration) -> Option<(usize, Vec<usize>)> {
-        let left = self.budget.saturating_sub(now + self.startup);
-        let mut passed_over = BTreeSet::new();
-        loop {
-            let next = self.open.iter();
-            let next = next.filter_map(|(number, rows)| {
-                let first = rows.iter().find(|(_, index)| !passed_over.contains(index))?;
-                Some((*first, *number))
-            });
-            let ((_, first), number) = next.min()?;
-            if !self.fits(first, left) {
-                passed_over.insert(first);
-                continue;
-            }
-            let is_pilot = self.rows[first].is_pilot_open();
-            let (mut chosen, mut length) = (Vec::new(), Duration::ZERO);
-            for &(_, index) in &self.open[&number] {
-                let row = &self.rows[index];
-                if row.is_pilot_open() != is_pilot || !self.fits(index, left.saturating_sub(length)) {
-                    continue;
-                }
-                if !chosen.is_empty() && length + row.cost > longest {
-                    break;
-                }
-                length += row.cost;
-                chosen.push(index);
-            }
-            for index in &chosen {
-                self.take_out(*index);
-            }
-            return Some((number, chosen));
-        }
-    }
-
-    /// Whether one more replicate of a row has room in the rest of the budget.
-    fn fits(&self, index: usize, left: Duration) -> bool {
-        let row = &self.rows[index];
-        // Two replicates give an interval: until then the budget does not count.
-        let has_few = row.set.replicates.len() + row.ahead() < FEWEST_REPLICATES;
-        has_few || self.stopping.sampling != Sampling::UntilSettled || row.cost <= left
-    }
-
-    fn take_out(&mut self, index: usize) {
-        let row = &mut self.rows[index];
-        let Some((number, had, time)) = row.place.take() else {
-            return;
-        };
-        self.open_time = self.open_time.saturating_sub(time);
-        if let Some(rows) = self.open.get_mut(&number) {
-            rows.remove(&(had, index));
-            if rows.is_empty() {
-                self.open.remove(&number);
-            }
-        }
-    }
-
-    /// Puts a row where the next task finds it, if it wants more replicates.
-    fn put_back(&mut self, index: usize) {
-        self.take_out(index);
-        let row = &mut self.rows[index];
-        let room = row.room(&self.stopping);
-        if room == 0 {
-            return;
-        }
-        let time = row.cost * u32::try_from(room).unwrap_or(u32::MAX);
-        let place = (row.handed_out, row.had + row.cost, time);
-        row.place = Some(place);
-        self.open_time += time;
-        self.open.entry(place.0).or_default().insert((place.1, index));
-    }
-
     /// Takes the answer to a task. Answers to tasks that were given to another worker meanwhile do not count.
     pub(crate) fn done(&mut self, mut result: TaskResult) {
         let Some(running) = self.end(result.task) else {
@@ -536,118 +340,6 @@ impl Scheduler {
         for index in rows {
             self.put_back(index);
         }
-    }
-
-    /// Decides which rows have their verdicts, and looks at further replicates of the others that have come already.
-    pub(crate) fn settle(&mut self) {
-        while std::mem::take(&mut self.has_looked) {
-            if self.stopping.sampling != Sampling::UntilSettled {
-                return;
-            }
-            let settled = self.settled();
-            let kinds = self.kinds();
-            for (index, is_settled) in settled.into_iter().enumerate() {
-                let row = &mut self.rows[index];
-                let was_waiting = std::mem::take(&mut row.awaits_verdict);
-                if row.is_settled != is_settled || was_waiting {
-                    row.is_settled = is_settled;
-                    self.has_looked |= row.count(&self.stopping, &kinds);
-                    self.put_back(index);
-                }
-            }
-        }
-    }
-
-    /// Returns for each row whether it has its verdict, with a correction over all rows.
-    fn settled(&self) -> Vec<bool> {
-        let looked_at = self.rows.iter().filter_map(|row| row.estimates.as_ref());
-        let mut agreements = agreements(looked_at).into_iter();
-        let rows: Vec<Option<(&Estimates, Option<Agreement>, LogEstimate)>> = self
-            .rows
-            .iter()
-            .map(|row| {
-                let estimates = row.estimates.as_ref()?;
-                let agreement = agreements.next().flatten();
-                Some((estimates, agreement, estimates.judged(agreement)))
-            })
-            .collect();
-        // Benchmarks without a look also count.
-        let p_values: Vec<f64> = rows
-            .iter()
-            .map(|row| row.map_or(1.0, |(_, _, judged)| judged.p_value))
-            .collect();
-        let survives = stats::survives_correction(&p_values);
-        let is_settled = |((row, estimates), survives): ((&Row, &Option<_>), bool)| {
-            let Some((estimates, agreement, judged)): &Option<(&Estimates, _, _)> = estimates else {
-                return false;
-            };
-            let threshold = self.stopping.thresholds.of(&row.benchmark);
-            may_settle(judged, row.set.looked_at) && estimates.is_settled(*agreement, threshold, survives)
-        };
-        self.rows
-            .iter()
-            .zip(&rows)
-            .zip(survives)
-            .map(is_settled)
-            .collect()
-    }
-
-    fn kinds(&self) -> Vec<u32> {
-        self.machines.iter().map(|machine| machine.kind).collect()
-    }
-
-    /// Returns the number of the machine that a result comes from.
-    fn machine_of(&mut self, worker: &str, result: &TaskResult) -> u32 {
-        let known = self.machines.iter().position(|machine| machine.name == worker);
-        let index = known.unwrap_or_else(|| {
-            let kind = kind_among(&self.machines, &result.machine, &result.python);
-            self.machines.push(MeasuringMachine {
-                name: worker.to_owned(),
-                machine: result.machine.clone(),
-                python: result.python.clone(),
-                kind,
-                replicates: 0,
-                outlier: None,
-            });
-            self.machines.len() - 1
-        });
-        index as u32
-    }
-
-    /// Looks for machines whose results are unlike those of the others of their kind, whenever there are twice as many
-    /// process pairs as the last time, and at the end. Their replicates do not count. Returns whether there is a new one.
-    pub(crate) fn set_outliers_aside(&mut self, is_end: bool) -> bool {
-        let (asked, pairs) = self.asked;
-        let next = (2 * pairs).max(PAIRS_ASKED * self.machines.len() as u32);
-        if self.pairs == pairs || (self.pairs < next && !is_end) {
-            return false;
-        }
-        self.asked = (asked + 1, self.pairs);
-        let kinds = self.kinds();
-        let rows = self.rows.iter().map(|row| row.set.replicates.as_slice());
-        let found = outliers(rows, &kinds, asked + 1);
-        for &(number, outlier) in &found {
-            let machine = &mut self.machines[number as usize];
-            machine.outlier = Some(outlier);
-            if let Some(state) = self.workers.get_mut(&machine.name) {
-                state.is_outlier = true;
-            }
-            for row in &mut self.rows {
-                row.set_aside(number);
-            }
-        }
-        if found.is_empty() {
-            return false;
-        }
-        for index in 0..self.rows.len() {
-            if self.rows[index].set.looks > 0 {
-                self.rows[index].look(self.stopping.sampling, &kinds);
-            }
-            self.put_back(index);
-        }
-        self.has_looked = true;
-        self.settle();
-        true
     }
 
     /// Returns the tasks whose results no row needs.

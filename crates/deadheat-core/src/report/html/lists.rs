@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use super::functions;
 use super::markup::{lines, name, number};
 use super::words::{SHORT_LIST, change_cell, verdict_words};
-use crate::judge::machines::kind_names;
+use crate::judge::machine_words::kind_names;
 use crate::model::{Missing, MissingReason, PerSide, Python, Report, TargetFunction};
 use crate::report::breakdown::ShownBreakdown;
 use crate::report::names::prefix_of;

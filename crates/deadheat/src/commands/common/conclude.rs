@@ -89,7 +89,7 @@ impl Judging<'_> {
         let kinds: Vec<u32> = machines.iter().map(|machine| machine.kind).collect();
         let (comparisons, total, geometric_mean) =
             judge::judge_on_machines(measured, self.sampling, &self.thresholds, &kinds);
-        events.warn_all(judge::machines::warnings(&machines, &comparisons));
+        events.warn_all(judge::machine_words::warnings(&machines, &comparisons));
         events.warn_all(judge::controls_moved(&comparisons));
         let measured_any = !comparisons.is_empty();
         warn_of_setup(replicate_time, inside, events);

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::model::{Clock, Order, Replicate, Round, Sample};
 use deadheat_core::output::Outputs;
