@@ -18,17 +18,20 @@ const FREQUENCY_FALL: f64 = 0.1;
 #[derive(Clone, Copy, Debug, Default)]
 struct Counters {
     core: CoreTicks,
-    /// Processor time of this process's children that have ended, in clock ticks.
+    /// Processor time of this process's children that have ended, in clock ticks; and of this process, if it shares
+    /// their core.
     children: u64,
     /// The number of times that the core slowed itself down because it was too hot.
     throttles: u64,
 }
 
 impl Counters {
-    fn now(core: usize) -> Self {
+    fn now(core: usize, is_shared: bool) -> Self {
+        let own = is_shared.then(|| processes::times("self")).flatten();
+        let own = own.map_or(0, |times| times.own);
         Counters {
             core: core_ticks(core).unwrap_or_default(),
-            children: processes::workers_ticks().unwrap_or_default(),
+            children: processes::workers_ticks().unwrap_or_default() + own,
             throttles: throttles(core).unwrap_or_default(),
         }
     }
@@ -53,6 +56,8 @@ pub(crate) struct DisturbanceMonitor {
     ticks_elsewhere: u64,
     /// The measuring core's frequency each time that it had just worked.
     frequencies_khz: Vec<u64>,
+    /// Whether this process has no other core.
+    is_shared_with_driver: bool,
     core_use: CoreLock,
     /// Whether another run shared the core at any moment that was checked.
     is_core_shared: bool,
@@ -61,8 +66,11 @@ pub(crate) struct DisturbanceMonitor {
 impl DisturbanceMonitor {
     pub(crate) fn begin(cores: &CpuPinning) -> Self {
         DisturbanceMonitor {
-            present: cores.measuring.map(|core| (core, Counters::now(core))),
+            present: cores
+                .measuring
+                .map(|core| (core, Counters::now(core, cores.is_shared_with_driver()))),
             core_use: cores.measuring_use.clone(),
+            is_shared_with_driver: cores.is_shared_with_driver(),
             is_core_shared: cores.measuring_use.is_shared(),
             ..DisturbanceMonitor::default()
         }
@@ -73,8 +81,9 @@ impl DisturbanceMonitor {
         if let (Some((core, began)), Some(next)) = (self.present, cores.measuring)
             && core != next
         {
-            self.earlier.add(began, Counters::now(core));
-            self.present = Some((next, Counters::now(next)));
+            let is_shared = self.is_shared_with_driver;
+            self.earlier.add(began, Counters::now(core, is_shared));
+            self.present = Some((next, Counters::now(next, is_shared)));
         }
         self.core_use.clone_from(&cores.measuring_use);
         self.is_core_shared |= self.core_use.is_shared();
@@ -107,7 +116,7 @@ impl DisturbanceMonitor {
             return Vec::new();
         };
         let mut all = self.earlier;
-        all.add(began, Counters::now(core));
+        all.add(began, Counters::now(core, self.is_shared_with_driver));
         let governor = fs::read_to_string(format!("{}/scaling_governor", frequency_folder(core)));
         let governor = governor.unwrap_or_default();
         let mut warnings = self.warnings_of(all, governor.trim());
