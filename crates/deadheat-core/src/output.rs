@@ -70,6 +70,11 @@ impl Outputs {
         }
     }
 
+    /// Returns the number of values.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Adds the values of other processes.
     pub fn extend(&mut self, others: Outputs) {
         if let (Some(first), Some(other)) = (&self.first, &others.first) {

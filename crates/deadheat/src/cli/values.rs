@@ -79,14 +79,19 @@ pub(crate) fn parse_engine(text: &str) -> Result<EngineChoice, String> {
         .iter()
         .find_map(|(ours, theirs)| Some((theirs, text.strip_prefix(ours)?)));
     match address {
-        Some((protocol, place)) if place.contains(':') && !place.contains(char::is_whitespace) => {
-            Ok(EngineChoice::Dask(format!("{protocol}{place}")))
-        }
+        Some((protocol, place)) if is_place(place) => Ok(EngineChoice::Dask(format!("{protocol}{place}"))),
         Some(_) => Err(format!(
-            "`{text}`: the port of the scheduler is missing, as in dask://host:8786"
+            "`{text}`: write the scheduler's host and port, as in dask://host:8786"
         )),
         None => Err(format!("`{text}`: write local:N or dask://HOST:PORT")),
     }
+}
+
+fn is_place(place: &str) -> bool {
+    let port = place
+        .rsplit_once(':')
+        .map(|(host, port)| (host, port.parse::<u16>()));
+    matches!(port, Some((host, Ok(1..))) if !host.is_empty() && !host.contains(char::is_whitespace))
 }
 
 /// Parses `90` or `0.5`.

@@ -1,6 +1,6 @@
 //! The cores of this machine as workers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ use crate::system::files::tail_of;
 struct Core {
     group: Group,
     input: Option<ChildStdin>,
-    /// The task that it measures.
-    task: Option<u64>,
+    /// The tasks that it was given and has not answered, the first first.
+    tasks: VecDeque<u64>,
     log: PathBuf,
 }
 
@@ -78,7 +78,7 @@ impl LocalCores {
             let core = Core {
                 group,
                 input,
-                task: None,
+                tasks: VecDeque::new(),
                 log,
             };
             cores.insert(name, core);
@@ -104,9 +104,8 @@ impl Engine for LocalCores {
         }
         let (name, line) = self.receiver.recv_timeout(limit).ok()?;
         let core = self.cores.get_mut(&name)?;
-        let task = core.task.take();
         if let Some(line) = line {
-            return Some(answered(task?, &line));
+            return Some(answered(core.tasks.pop_front()?, &line));
         }
         let core = self.cores.remove(&name)?;
         if self.cores.is_empty() {
@@ -123,7 +122,7 @@ impl Engine for LocalCores {
         let mut line = serde_json::to_vec(task)?;
         line.push(b'\n');
         if let Some(core) = self.cores.get_mut(worker) {
-            core.task = Some(task.id);
+            core.tasks.push_back(task.id);
             if let Some(input) = &mut core.input {
                 // If it has just ended, its output says so.
                 let _ = input.write_all(&line);

@@ -18,7 +18,7 @@ use crate::system::interrupt::Interrupt;
 const LOOK: Duration = Duration::from_millis(100);
 /// Deciding about verdicts takes at most one part in so many of the driver's time, however many benchmarks there are.
 pub(super) const BETWEEN_LOOKS: u32 = 200;
-/// The time that the first worker has to appear.
+/// The longest time without any worker.
 const NO_WORKER: Duration = Duration::from_secs(30);
 
 /// The results of a distributed measurement.
@@ -34,7 +34,10 @@ pub(crate) struct Distributed {
 struct Distribution<'a> {
     engine: &'a mut dyn Engine,
     scheduler: Scheduler,
-    tasks: BTreeMap<u64, (String, Task)>,
+    /// Each with its worker, and when it was handed out.
+    tasks: BTreeMap<u64, (String, Task, Instant)>,
+    /// The last time that a worker could be given tasks.
+    had_workers: Instant,
     /// The time at which verdicts may be decided again.
     next_look: Instant,
     warnings: Vec<(String, Warning)>,
@@ -55,6 +58,7 @@ pub(crate) fn measure_on(
         engine,
         scheduler: Scheduler::new(job, budget),
         tasks: BTreeMap::new(),
+        had_workers: started,
         next_look: started,
         warnings: Vec::new(),
         started,
@@ -89,7 +93,9 @@ impl Distribution<'_> {
             if self.scheduler.has_workers() && self.scheduler.is_idle() && !self.has_more(listen) {
                 return Ok(None);
             }
-            if !self.scheduler.has_workers() && self.started.elapsed() > NO_WORKER {
+            if self.scheduler.has_workers() {
+                self.had_workers = Instant::now();
+            } else if self.had_workers.elapsed() > NO_WORKER {
                 return Err(self.no_worker().into());
             }
             let mut next = self.engine.wait(LOOK);
@@ -132,7 +138,7 @@ impl Distribution<'_> {
     fn hand_out(&mut self) -> anyhow::Result<()> {
         while let Some((worker, task)) = self.scheduler.next(self.started.elapsed()) {
             self.engine.submit(&worker, &task)?;
-            self.tasks.insert(task.id, (worker, task));
+            self.tasks.insert(task.id, (worker, task, Instant::now()));
         }
         Ok(())
     }
@@ -141,11 +147,11 @@ impl Distribution<'_> {
         match event {
             EngineEvent::Workers(workers) => self.scheduler.workers_are(&workers),
             EngineEvent::Answered { task, answer } => {
-                let Some((worker, asked)) = self.tasks.remove(&task) else {
+                let Some((worker, asked, since)) = self.tasks.remove(&task) else {
                     return Ok(());
                 };
                 match *answer {
-                    Answer::Done(result) => match result.check(&asked) {
+                    Answer::Done(result) => match result.check(&asked, since.elapsed()) {
                         Ok(()) => {
                             self.keep_warnings(&worker, &result);
                             self.scheduler.done(*result);

@@ -211,9 +211,6 @@ impl Scheduler {
         };
         let Running { task, worker, tries } = running;
         let machine = self.machine_of(&worker, &result);
-        if let Some(state) = self.workers.get_mut(&worker) {
-            state.failed = 0;
-        }
         self.startups += 1;
         self.pairs += task.replicates as u32;
         self.starting += Duration::from_secs_f64(result.startup_seconds);
@@ -222,6 +219,8 @@ impl Scheduler {
         self.project_modules.base += result.project_modules.base;
         self.project_modules.head += result.project_modules.head;
         let mut failures = std::mem::take(&mut result.failures);
+        let is_empty = result.benchmarks.is_empty() && failures.is_empty();
+        self.answered(&worker, is_empty);
         let mut lacking = Vec::new();
         for benchmark in &task.benchmarks {
             let index = self.by_name[benchmark];
@@ -254,6 +253,16 @@ impl Scheduler {
             self.try_again(rest, worker, tries);
         }
         self.count(&task);
+    }
+
+    /// A worker that answers without any result, again and again, gets no more tasks either.
+    fn answered(&mut self, worker: &str, is_empty: bool) {
+        if let Some(state) = self.workers.get_mut(worker) {
+            state.failed = if is_empty { state.failed + 1 } else { 0 };
+            if state.failed >= MOST_FAILED {
+                state.given_up = Some("its answers are empty".to_owned());
+            }
+        }
     }
 
     /// A benchmark has failed on a worker: another worker must see that too before it counts.

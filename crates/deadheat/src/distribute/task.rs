@@ -1,6 +1,7 @@
 //! A task, and its result: replicates of some benchmarks, measured by one worker on one core.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use deadheat_core::model::{Clock, Machine, Order, PerSide, Python, Replicate, Round, Sample, Warning};
 use deadheat_core::output::Outputs;
@@ -108,23 +109,24 @@ impl From<Replicate> for PackedReplicate {
 }
 
 impl PackedReplicate {
-    fn is_sound(&self) -> bool {
+    fn is_sound(&self, longest_ns: u64) -> bool {
         let rounds = self.base_ns.len();
         let in_a_row = self
             .iterations
             .iter()
             .try_fold(0_usize, |sum, (count, ..)| sum.checked_add(*count));
         let mut times = self.base_ns.iter().chain(&self.head_ns);
+        let calls = 1..=MOST_ITERATIONS;
+        let is_row = |(count, base, head): &(usize, u64, u64)| {
+            *count > 0 && calls.contains(base) && calls.contains(head)
+        };
         (1..=MOST_ROUNDS).contains(&rounds)
             && self.head_ns.len() == rounds
             && self.heads_first.len() == rounds
             && self.heads_first.bytes().all(|order| matches!(order, b'0' | b'1'))
             && in_a_row == Some(rounds)
-            && self
-                .iterations
-                .iter()
-                .all(|&(count, base, head)| count > 0 && base > 0 && head > 0)
-            && times.all(|time| *time > 0)
+            && self.iterations.iter().all(is_row)
+            && times.all(|time| (1..=longest_ns).contains(time))
     }
 
     /// Returns the replicate, if it [`Self::is_sound`]; `machine` is the number of the machine that measured it.
@@ -193,8 +195,9 @@ impl Task {
 }
 
 impl TaskResult {
-    /// Checks that a result answers the task, with possible numbers: a worker's answer is not trusted.
-    pub(crate) fn check(&self, task: &Task) -> Result<(), String> {
+    /// Checks that a result answers the task, with possible numbers: a worker's answer is not trusted. `taken` is the time
+    /// since the task was handed out.
+    pub(crate) fn check(&self, task: &Task, taken: Duration) -> Result<(), String> {
         if self.task != task.id {
             return Err(format!("it answers task {}, not {}", self.task, task.id));
         }
@@ -208,37 +211,89 @@ impl TaskResult {
         if let Some(other) = named.find(|name| !asked.contains(name)) {
             return Err(format!("it holds a benchmark that was not asked for: `{other}`"));
         }
-        let numbers = task.numbers_by_seed();
         for (benchmark, measurements) in &self.benchmarks {
-            let problem = |words: &str| Err(format!("`{benchmark}`: {words}"));
-            let seeds: BTreeSet<u32> = measurements.replicates.iter().map(|one| one.seed).collect();
-            if seeds.len() != measurements.replicates.len() {
-                return problem("a replicate came twice");
-            }
-            if seeds.iter().any(|seed| !numbers.contains_key(seed)) {
-                return problem("a replicate has a seed that was not asked for");
-            }
-            if !measurements.replicates.iter().all(PackedReplicate::is_sound) {
-                return problem("a replicate holds impossible times");
-            }
-            if !is_time(measurements.inside_seconds) {
-                return problem("it took an impossible time");
+            if let Err(problem) = measurements.check(task) {
+                return Err(format!("`{benchmark}`: {problem}"));
             }
         }
-        match is_time(self.startup_seconds) {
+        let modules = [self.project_modules.base, self.project_modules.head];
+        if modules.iter().any(|modules| *modules > MOST_MODULES) || self.warnings.len() > MOST_WARNINGS {
+            return Err("it holds impossible numbers".to_owned());
+        }
+        let inside = self.benchmarks.values();
+        let inside = inside.map(|one| one.inside_seconds * one.replicates.len() as f64);
+        let inside: f64 = inside.sum();
+        let claimed = inside + self.startup_seconds * task.replicates as f64;
+        let is_possible = self.startup_seconds >= 0.0 && inside >= 0.0;
+        match is_possible && claimed <= taken.as_secs_f64() + TOLERANCE_SECONDS {
             true => Ok(()),
-            false => Err("starting took an impossible time".to_owned()),
+            false => Err(format!(
+                "it took {:.1} s, and claims {claimed:.1} s",
+                taken.as_secs_f64()
+            )),
         }
     }
 }
 
-fn is_time(seconds: f64) -> bool {
-    (0.0..1e7).contains(&seconds)
+/// The difference between clocks that an answer may show.
+const TOLERANCE_SECONDS: f64 = 1.0;
+/// More modules than any benchmark imports, more warnings than there are about a machine, more calls than fit into a sample,
+/// and more waits for a turn than a task has.
+const MOST_MODULES: u64 = 1 << 32;
+const MOST_WARNINGS: usize = 100;
+const MOST_ITERATIONS: u64 = 1 << 40;
+const MOST_WAITS: u64 = 1 << 32;
+
+impl Measurements {
+    fn check(&self, task: &Task) -> Result<(), &'static str> {
+        let numbers = task.numbers_by_seed();
+        let seeds: BTreeSet<u32> = self.replicates.iter().map(|one| one.seed).collect();
+        if seeds.len() != self.replicates.len() {
+            return Err("a replicate came twice");
+        }
+        if seeds.iter().any(|seed| !numbers.contains_key(seed)) {
+            return Err("a replicate has a seed that was not asked for");
+        }
+        let longest_ns = (task.seconds * 1e9) as u64;
+        if !self
+            .replicates
+            .iter()
+            .all(|replicate| replicate.is_sound(longest_ns))
+        {
+            return Err("a replicate holds impossible times");
+        }
+        let is_time = |ns: f64| ns > 0.0 && ns <= task.seconds * 1e9;
+        let is_call = |(first, ratio): &(PerSide<f64>, f64)| {
+            is_time(first.base) && is_time(first.head) && ratio.abs() < MOST_LOG_RATIO
+        };
+        let mut used_up = self.used_up.iter().flat_map(|calls| [calls.base, calls.head]);
+        let are_calls = self.first_calls.len() <= task.replicates
+            && self.first_calls.iter().all(is_call)
+            && used_up.all(|calls| is_time(calls.first_ns) && is_time(calls.later_ns));
+        let idle = [self.idle.base, self.idle.head];
+        let is_idle = |idle: IdleUse| {
+            idle.waits <= MOST_WAITS && idle.cpu_ns <= longest_ns * 64 && idle.waited_ns <= longest_ns
+        };
+        let outputs = [&self.outputs.base, &self.outputs.head];
+        // A pilot may be measured twice.
+        let are_outputs = outputs
+            .iter()
+            .all(|outputs| outputs.count() <= 2 * task.replicates);
+        match are_calls && idle.into_iter().all(is_idle) && are_outputs && self.inside_seconds.is_finite() {
+            true => Ok(()),
+            false => Err("it holds impossible numbers"),
+        }
+    }
 }
+
+/// The logarithm of a ratio that no two versions have.
+const MOST_LOG_RATIO: f64 = 50.0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TAKEN: Duration = Duration::from_secs(5);
 
     pub(super) fn task() -> Task {
         Task {
@@ -292,7 +347,7 @@ mod tests {
     fn a_replicate_is_the_same_after_the_way() {
         let text = serde_json::to_string(&result(vec![replicate(3)])).unwrap();
         let mut back: TaskResult = serde_json::from_str(&text).unwrap();
-        assert_eq!(back.check(&task()), Ok(()));
+        assert_eq!(back.check(&task(), TAKEN), Ok(()));
         let measurements = back.benchmarks.get_mut("a").unwrap();
         assert_eq!(
             measurements.take_replicates(&task(), 5),
@@ -305,7 +360,7 @@ mod tests {
         let refused = |spoil: &dyn Fn(&mut TaskResult)| {
             let mut result = result(vec![replicate(2), replicate(3)]);
             spoil(&mut result);
-            result.check(&task()).unwrap_err()
+            result.check(&task(), TAKEN).unwrap_err()
         };
         let of_a = |result: &mut TaskResult, spoil: &dyn Fn(&mut Measurements)| {
             spoil(result.benchmarks.get_mut("a").unwrap());
@@ -328,7 +383,17 @@ mod tests {
             refused(&|result| of_a(result, &|a| a.replicates[0].iterations[0].0 = usize::MAX))
                 .contains("impossible")
         );
-        assert!(refused(&|result| of_a(result, &|a| a.inside_seconds = f64::NAN)).contains("time"));
-        assert!(refused(&|result| result.startup_seconds = -1.0).contains("time"));
+        assert!(
+            refused(&|result| of_a(result, &|a| a.replicates[0].head_ns[0] = u64::MAX))
+                .contains("impossible")
+        );
+        assert!(refused(&|result| of_a(result, &|a| a.inside_seconds = f64::NAN)).contains("impossible"));
+        assert!(refused(&|result| of_a(result, &|a| a.inside_seconds = 1e6)).contains("claims"));
+        assert!(refused(&|result| result.startup_seconds = 1e6).contains("claims"));
+        assert!(refused(&|result| result.startup_seconds = -1.0).contains("claims"));
+        assert!(refused(&|result| result.project_modules.base = u64::MAX).contains("impossible"));
+        let call = (PerSide::new(-1e308, 1e308), -1e308);
+        assert!(refused(&|result| of_a(result, &|a| a.first_calls = vec![call])).contains("impossible"));
+        assert!(refused(&|result| of_a(result, &|a| a.idle.head.waits = 1 << 63)).contains("impossible"));
     }
 }

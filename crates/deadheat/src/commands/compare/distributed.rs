@@ -169,6 +169,10 @@ fn of_many(warnings: Vec<(String, Warning)>) -> Vec<Warning> {
         };
         Warning {
             message: format!("{name}: {}{also}", warning.message),
+            // A core is not chosen here.
+            hint: warning
+                .hint
+                .map(|hint| hint.replace(", or choose another core with --cpu", "")),
             ..warning
         }
     };

@@ -161,7 +161,7 @@ fn large_cluster() {
             let Ok(Answer::Done(read)) = serde_json::from_str(&text) else {
                 panic!("not an answer");
             };
-            read.check(&task).unwrap();
+            read.check(&task, Duration::from_secs(1_000)).unwrap();
             result = Some(read);
         });
         driver("count", &mut || {

@@ -135,7 +135,7 @@ impl Cluster {
     fn answer(&mut self) {
         let (_, task) = self.take();
         let result = self.result(&task);
-        assert_eq!(result.check(&task), Ok(()));
+        assert_eq!(result.check(&task, Duration::from_secs(1_000)), Ok(()));
         self.scheduler.done(result);
         self.scheduler.settle();
         for id in self.scheduler.take_superfluous() {
