@@ -256,7 +256,7 @@ class Bridge:
     def end(self):
         self.ask("end")
         assert self.process.wait(LIMIT) == 0
-        # Nothing was said that is no event.
+        # Every line was an event.
         rest = self._rest + self.process.stdout.read()
         return [json.loads(line) for line in rest.splitlines()]
 

@@ -356,7 +356,7 @@ class Driver:
         os.dup2(2, 1)
 
     def tell(self, kind: str, values: Any) -> None:
-        # One half of a surrogate pair is no text, but a worker may send it.
+        # A worker may send half of a surrogate pair, which cannot be encoded.
         line = json.dumps({kind: values}, ensure_ascii=False).encode(errors="replace") + b"\n"
         if len(line) > MOST_BYTES:
             self.tell("failed", {"id": values["id"], "message": TOO_LARGE})

@@ -4,7 +4,7 @@
 mod simulated;
 
 use deadheat_core::judge::machine_words::{kind_names, of_kinds, warnings};
-use deadheat_core::judge::machines::{agreements, at_odds, estimates, outliers};
+use deadheat_core::judge::machines::{agreements, at_odds, estimates, log_ratios, outliers};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats::Threshold;
 use deadheat_core::judge::{MeasuredBenchmark, judge, judge_on_machines};
@@ -61,7 +61,7 @@ fn sound_machines_are_not_named_however_they_spread() {
             uneven: true,
             ..machines(Noise::Normal(0.03), vec![(0.0, 1.0); 5])
         },
-        // The others are 5 % off on average if two of four are 10 % off: that is no reason to name a sound one.
+        // The others are 5 % off on average if two of four are 10 % off: a sound one is still not named.
         Machines {
             shared: 1.0,
             ..machines(
@@ -263,7 +263,7 @@ fn kinds_with_other_verdicts_leave_a_row_open() {
     assert_eq!(both_ways.reason, Some(OpenReason::MachinesDisagree));
     // Each has its verdict: more replicates would not help.
     let replicates = benchmark(&[&around(-0.3), &around(0.0)]);
-    let estimates = estimates(&replicates, &[0, 1], Sampling::Exactly(16), 1).unwrap();
+    let estimates = estimates(&log_ratios(&replicates, &[0, 1]), Sampling::Exactly(16), 1).unwrap();
     let agreement = agreements([&estimates].into_iter()).remove(0);
     assert!(estimates.is_settled(agreement, Threshold::from_percent(2.0), true));
     assert!(!estimates.is_settled(agreement, Threshold::from_percent(1.0), true));

@@ -92,7 +92,7 @@ pub(super) fn warnings_of_rows(machines: &[MeasuringMachine], comparisons: &[Com
             WarningCode::MachinesDisagree,
             format!("the kinds of machines disagree: {words}"),
             Some(
-                "its estimate covers all kinds and is no average; to know one kind, measure on machines of that kind \
+                "its estimate covers all kinds instead of averaging them; to know one kind, measure on machines of that kind \
                  alone",
             ),
         );

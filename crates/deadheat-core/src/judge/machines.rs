@@ -26,27 +26,17 @@ pub struct Estimates {
     pub difference_p: f64,
 }
 
-/// Returns the estimates of a look; `kinds` has the kind of each machine, and is empty for a run on one machine.
-pub fn estimates(
-    replicates: &[Replicate],
-    kinds: &[u32],
-    sampling: Sampling,
-    look: u32,
-) -> Option<Estimates> {
-    let values = log_ratios(replicates, kinds);
-    estimates_of(&values, sampling, look)
-}
-
-/// Returns each replicate's logarithm of the ratio, with the kind of its machine.
-fn log_ratios(replicates: &[Replicate], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
+/// Returns each replicate's logarithm of the ratio, with the kind of its machine; `kinds` has the kind of each, and is empty
+/// for a run on one machine.
+pub fn log_ratios(replicates: &[Replicate], kinds: &[u32]) -> Vec<(Option<u32>, f64)> {
     let values = replicates
         .iter()
         .filter_map(|replicate| Some((replicate.kind(kinds), stats::log_ratio(replicate)?)));
     values.collect()
 }
 
-/// Returns the estimates of logarithms of ratios, each with the kind of its machine.
-pub fn estimates_of(values: &[(Option<u32>, f64)], sampling: Sampling, look: u32) -> Option<Estimates> {
+/// Returns the estimates of a look at logarithms of ratios, each with the kind of its machine.
+pub fn estimates(values: &[(Option<u32>, f64)], sampling: Sampling, look: u32) -> Option<Estimates> {
     let all: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
     let together = sampling.estimate(&all, look)?;
     let mut of_kinds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
@@ -116,6 +106,38 @@ pub fn agreements<'a>(rows: impl Iterator<Item = &'a Estimates>) -> Vec<Option<A
         Some(Agreement { p_value, agree })
     };
     rows.into_iter().map(agreement).collect()
+}
+
+/// An estimate that counts, and what all rows together say about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settled {
+    pub estimate: LogEstimate,
+    /// Whether the kinds of machines agree.
+    pub agreement: Option<Agreement>,
+    /// Whether it may be a change among all rows.
+    pub survives: bool,
+}
+
+/// Returns the estimates that count; rows that have not been looked at have none, and count for the corrections.
+pub fn settle<'a>(rows: impl Iterator<Item = Option<&'a Estimates>>) -> Vec<Option<Settled>> {
+    let rows: Vec<Option<&Estimates>> = rows.collect();
+    let mut agreements = agreements(rows.iter().copied().flatten()).into_iter();
+    let judged = rows.into_iter().map(|row| {
+        let agreement = row.and_then(|_| agreements.next().flatten());
+        Some((row?.judged(agreement), agreement))
+    });
+    let judged: Vec<Option<(LogEstimate, Option<Agreement>)>> = judged.collect();
+    let p_value = |row: &Option<(LogEstimate, _)>| row.map_or(1.0, |(estimate, _)| estimate.p_value);
+    let survives = stats::survives_correction(&judged.iter().map(p_value).collect::<Vec<_>>());
+    let settled = |(row, survives): (Option<(LogEstimate, _)>, bool)| {
+        let (estimate, agreement) = row?;
+        Some(Settled {
+            estimate,
+            agreement,
+            survives,
+        })
+    };
+    judged.into_iter().zip(survives).map(settled).collect()
 }
 
 impl Estimates {

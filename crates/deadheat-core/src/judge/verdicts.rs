@@ -1,12 +1,12 @@
 //! From measurements to verdicts.
 
-use super::machines::{self, Estimates};
+use super::machines::{self, Estimates, Settled};
 use super::sequential::{self, Sampling};
 use super::stats::{self, LogEstimate, Threshold};
 use super::thresholds::Thresholds;
 use crate::model::{
-    Agreement, Comparison, Confirmation, Judged, OpenReason, PerSide, Replicate, Round, SideTime, ToSettle,
-    Verdict, Warning,
+    Comparison, Confirmation, Judged, OpenReason, PerSide, Replicate, Round, SideTime, ToSettle, Verdict,
+    Warning,
 };
 use crate::output::{Difference, OutputCheck};
 
@@ -32,13 +32,6 @@ pub struct MeasuredBenchmark {
 /// A benchmark with the logarithms of its ratios and their estimates.
 type Estimated = (MeasuredBenchmark, Vec<f64>, Estimates);
 
-/// An estimate that counts, and whether the kinds of machines agree about it.
-struct Settled {
-    estimate: LogEstimate,
-    agreement: Option<Agreement>,
-    survives: bool,
-}
-
 /// Turns measurements into comparisons with verdicts, in the given order of benchmarks.
 ///
 /// A benchmark with fewer than [`stats::FEWEST_REPLICATES`] replicates has no comparison.
@@ -60,12 +53,14 @@ pub fn judge_on_machines(
     let estimated: Vec<Estimated> = measured
         .into_iter()
         .filter_map(|measured| {
-            let ratios = stats::log_ratios(&measured.replicates);
-            let estimates = machines::estimates(&measured.replicates, kinds, sampling, measured.looks)?;
+            let ratios = machines::log_ratios(&measured.replicates, kinds);
+            let estimates = machines::estimates(&ratios, sampling, measured.looks)?;
+            let ratios = ratios.into_iter().map(|(_, ratio)| ratio).collect();
             Some((measured, ratios, estimates))
         })
         .collect();
-    let settled = settle(&estimated);
+    let settled = machines::settle(estimated.iter().map(|(_, _, estimates)| Some(estimates)));
+    let settled: Vec<Settled> = settled.into_iter().flatten().collect();
 
     let of_benchmarks: Vec<&[Replicate]> = estimated
         .iter()
@@ -78,7 +73,7 @@ pub fn judge_on_machines(
         .min()
         .unwrap_or(1);
     let judge_together = |ratios: Vec<(Option<u32>, f64)>, center: f64| {
-        let estimates = machines::estimates_of(&ratios, sampling, looks)?;
+        let estimates = machines::estimates(&ratios, sampling, looks)?;
         let agreement = machines::agreements(std::iter::once(&estimates)).pop().flatten();
         let (verdict, reason) = estimates.verdict(agreement, thresholds.general(), true);
         if agreement.is_some_and(|agreement| !agreement.agree) {
@@ -119,25 +114,6 @@ pub fn judge_on_machines(
         ..total
     });
     (comparisons, total, geometric_mean)
-}
-
-/// Returns the estimates that count, and which of them are changes among all benchmarks.
-fn settle(estimated: &[Estimated]) -> Vec<Settled> {
-    let estimates = || estimated.iter().map(|(_, _, estimates)| estimates);
-    let agreements = machines::agreements(estimates());
-    let judged: Vec<LogEstimate> = estimates()
-        .zip(&agreements)
-        .map(|(estimates, agreement)| estimates.judged(*agreement))
-        .collect();
-    let p_values: Vec<f64> = judged.iter().map(|estimate| estimate.p_value).collect();
-    let survivors = stats::survives_correction(&p_values);
-    let rows = judged.into_iter().zip(agreements).zip(survivors);
-    rows.map(|((estimate, agreement), survives)| Settled {
-        estimate,
-        agreement,
-        survives,
-    })
-    .collect()
 }
 
 /// Returns the logarithms of the total and of the geometric mean. They come from the benchmarks' own estimates, so that

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deadheat_core::judge::machines::{Estimates, agreements, estimates_of, outliers};
+use deadheat_core::judge::machines::{Estimates, agreements, estimates, outliers};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::model::{Clock, Order, Outlier, Replicate, Round, Sample};
 
@@ -105,7 +105,7 @@ pub(crate) fn of_kinds(kinds: &Kinds, random: &mut Random) -> Estimates {
                 .map(move |value| (Some(kind as u32), center + value))
         });
     let values: Vec<_> = values.collect();
-    estimates_of(&values, Sampling::Exactly(values.len()), 1).expect("there are enough replicates")
+    estimates(&values, Sampling::Exactly(values.len()), 1).expect("there are enough replicates")
 }
 
 /// Returns in how many of the benchmarks of a run the kinds disagree.

@@ -317,7 +317,7 @@ mod tests {
             "the variables tell different parts: 2/4 by CI_NODE_INDEX and CI_NODE_TOTAL; 3/4 by SLURM_ARRAY";
         assert!(message.starts_with(words), "{message}");
         assert!(told(&format!("{gitlab} {}", array(2, 1, 4, 1, 4))).is_ok());
-        // Half of another system's variables is no answer, but it may be the right one.
+        // Half of another system's variables does not tell the part, but may be meant to.
         assert!(told(&format!("{gitlab} JOB_COMPLETION_INDEX=0")).is_err());
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     /// The folder of the file that was read; without one, the nearest folder with one of `PROJECT_FILES`, or the
     /// repository.
     pub(crate) folder: PathBuf,
+    /// The file that was read, if there is one.
+    pub(crate) file: Option<PathBuf>,
     pub(crate) module_root: Option<String>,
     pub(crate) tests_root: Option<String>,
     pub(crate) benchmarks_root: Option<String>,
@@ -113,10 +115,11 @@ impl Config {
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let folder = path.parent().unwrap_or(repository).to_owned();
-        let config = Self::parse(&text, folder).map_err(|failure| Failure {
+        let mut config = Self::parse(&text, folder).map_err(|failure| Failure {
             message: format!("{}: {}", path.display(), failure.message),
             ..failure
         })?;
+        config.file = Some(path);
         Ok(config.with_other_files())
     }
 

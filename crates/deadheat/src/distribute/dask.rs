@@ -1,7 +1,6 @@
 //! The workers of a Dask cluster, reached by a process of `python/deadheat/cluster.py`, which lists the requests and events.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -11,9 +10,10 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::Installation;
-use crate::distribute::engine::{Engine, EngineEvent, answered, shortened};
+use crate::distribute::engine::{Engine, EngineEvent, answered, read_lines, shortened};
 use crate::distribute::plan::PlanFile;
 use crate::distribute::scheduler::WorkerSlots;
+use crate::distribute::serve::write_line;
 use crate::distribute::task::Task;
 use crate::error::Failure;
 use crate::system::command::Group;
@@ -21,8 +21,6 @@ use crate::system::files::tail_of;
 
 /// The code of the bridge's process.
 const BRIDGE: &str = "from deadheat import cluster; sys.exit(cluster.main(sys.argv[1]))";
-/// A line longer than this is no event.
-const LONGEST_LINE: u64 = 128 << 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -92,16 +90,9 @@ impl DaskCluster {
             .take()
             .context("the bridge to Dask has no output")?;
         let (sender, events) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut reader = BufReader::new(output);
-            loop {
-                let mut line = String::new();
-                // A line that is cut off is not valid, and ends the run.
-                match (&mut reader).take(LONGEST_LINE).read_line(&mut line) {
-                    Ok(1..) if sender.send(event_of(&line)).is_ok() => {}
-                    _ => return,
-                }
-            }
+        // The end of its events disconnects the receiver.
+        read_lines(output, move |line| {
+            line.is_some_and(|line| sender.send(event_of(&line)).is_ok())
         });
         let mut cluster = DaskCluster {
             input: group.child.stdin.take(),
@@ -120,9 +111,8 @@ impl DaskCluster {
 
     /// Sends a request; if the bridge has ended, its output says so.
     fn ask(&mut self, request: &Request<'_>) {
-        if let (Some(input), Ok(mut line)) = (&mut self.input, serde_json::to_vec(request)) {
-            line.push(b'\n');
-            let _ = input.write_all(&line);
+        if let Some(input) = &mut self.input {
+            let _ = write_line(input, request);
         }
     }
 }
@@ -173,13 +163,12 @@ impl Engine for DaskCluster {
         }
     }
 
-    fn submit(&mut self, worker: &str, task: &Task) -> anyhow::Result<()> {
+    fn submit(&mut self, worker: &str, task: &Task) {
         self.ask(&Request::Task {
             id: task.id,
             worker,
             body: task,
         });
-        Ok(())
     }
 
     fn cancel(&mut self, task: u64) {

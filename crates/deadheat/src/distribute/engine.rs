@@ -1,5 +1,6 @@
 //! The workers of a run, wherever they are, and how they are reached.
 
+use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 use deadheat_core::text::plain;
@@ -42,7 +43,7 @@ pub(crate) trait Engine {
     fn wait(&mut self, limit: Duration) -> Option<EngineEvent>;
 
     /// Gives a task to a worker that has a free slot.
-    fn submit(&mut self, worker: &str, task: &Task) -> anyhow::Result<()>;
+    fn submit(&mut self, worker: &str, task: &Task);
 
     /// Ends a task whose result is not needed.
     fn cancel(&mut self, task: u64);
@@ -67,6 +68,28 @@ pub(super) fn answered(task: u64, line: &str) -> EngineEvent {
             message: format!("its answer cannot be read: {error}"),
         },
     }
+}
+
+/// A longer line is neither an answer nor an event.
+const LONGEST_LINE: u64 = 128 << 20;
+
+/// Passes each line of a process's output on, and at its end `None`, from a thread, until `hear` says that it is enough. A
+/// line that is too long is cut off, and cannot be understood.
+pub(super) fn read_lines(
+    output: impl Read + Send + 'static,
+    hear: impl Fn(Option<String>) -> bool + Send + 'static,
+) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        loop {
+            let mut line = String::new();
+            let has_read = (&mut reader).take(LONGEST_LINE).read_line(&mut line);
+            let is_end = !matches!(has_read, Ok(1..));
+            if !hear((!is_end).then_some(line)) || is_end {
+                return;
+            }
+        }
+    });
 }
 
 pub(super) fn shortened(message: &str) -> String {

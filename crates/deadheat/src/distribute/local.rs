@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use crate::Installation;
-use crate::distribute::engine::{Engine, EngineEvent, answered};
+use crate::distribute::engine::{Engine, EngineEvent, answered, read_lines};
 use crate::distribute::scheduler::WorkerSlots;
+use crate::distribute::serve::write_line;
 use crate::distribute::task::Task;
 use crate::error::Failure;
 use crate::system::command::Group;
@@ -26,7 +26,7 @@ struct Core {
     log: PathBuf,
 }
 
-/// What a core's process wrote; nothing more, if it has ended.
+/// The name of a core, with a line that its process wrote, or `None` at the end.
 type Line = (String, Option<String>);
 
 /// This machine's cores.
@@ -66,14 +66,7 @@ impl LocalCores {
             let input = group.child.stdin.take();
             if let Some(output) = group.child.stdout.take() {
                 let (sender, name) = (sender.clone(), name.clone());
-                std::thread::spawn(move || {
-                    for line in BufReader::new(output).lines().map_while(Result::ok) {
-                        if sender.send((name.clone(), Some(line))).is_err() {
-                            return;
-                        }
-                    }
-                    let _ = sender.send((name, None));
-                });
+                read_lines(output, move |line| sender.send((name.clone(), line)).is_ok());
             }
             let core = Core {
                 group,
@@ -118,17 +111,14 @@ impl Engine for LocalCores {
         Some(self.workers())
     }
 
-    fn submit(&mut self, worker: &str, task: &Task) -> anyhow::Result<()> {
-        let mut line = serde_json::to_vec(task)?;
-        line.push(b'\n');
+    fn submit(&mut self, worker: &str, task: &Task) {
         if let Some(core) = self.cores.get_mut(worker) {
             core.tasks.push_back(task.id);
             if let Some(input) = &mut core.input {
                 // If it has just ended, its output says so.
-                let _ = input.write_all(&line);
+                let _ = write_line(input, task);
             }
         }
-        Ok(())
     }
 
     fn cancel(&mut self, _task: u64) {

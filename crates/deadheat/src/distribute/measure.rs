@@ -16,7 +16,8 @@ use crate::system::interrupt::Interrupt;
 
 /// The longest wait for an event: so often, the user's wish and the clock are checked.
 const LOOK: Duration = Duration::from_millis(100);
-/// Deciding about verdicts takes at most one part in so many of the driver's time, however many benchmarks there are.
+/// After each decision about verdicts, the driver waits this many times as long as that took: so decisions take little of its
+/// time, however many benchmarks there are.
 pub(super) const BETWEEN_LOOKS: u32 = 200;
 /// The longest time without any worker.
 const NO_WORKER: Duration = Duration::from_secs(30);
@@ -89,7 +90,7 @@ impl Distribution<'_> {
             if Instant::now() >= until {
                 return Ok(Some(StoppedBy::Timeout));
             }
-            self.hand_out()?;
+            self.hand_out();
             if self.scheduler.has_workers() && self.scheduler.is_idle() && !self.has_more(listen) {
                 return Ok(None);
             }
@@ -135,12 +136,11 @@ impl Distribution<'_> {
         });
     }
 
-    fn hand_out(&mut self) -> anyhow::Result<()> {
+    fn hand_out(&mut self) {
         while let Some((worker, task)) = self.scheduler.next(self.started.elapsed()) {
-            self.engine.submit(&worker, &task)?;
+            self.engine.submit(&worker, &task);
             self.tasks.insert(task.id, (worker, task, Instant::now()));
         }
-        Ok(())
     }
 
     fn hear(&mut self, event: EngineEvent) -> anyhow::Result<()> {

@@ -28,7 +28,17 @@ const CACHES: [&str; 2] = ["__pycache__", ".pytest_cache"];
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     version: u32,
-    pub(crate) tool_version: String,
+    tool_version: String,
+    pub(crate) comparison: PlannedComparison,
+    /// The commits whose parents the repository lacks, if it is shallow.
+    shallow: String,
+    files: Vec<PlannedFile>,
+}
+
+/// The comparison that another machine measures.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlannedComparison {
     pub(crate) revisions: PerSide<Revision>,
     /// The settings that decide about the measurement.
     pub(crate) settings: Settings,
@@ -41,12 +51,9 @@ pub(crate) struct Plan {
     pub(crate) pull_request: Option<u64>,
     pub(crate) fetch: bool,
     /// The folder in which deadheat was started, relative to the repository.
-    pub(crate) folder: String,
+    pub(crate) folder: PathBuf,
     /// The file of the configuration, relative to that folder, if it was named.
     pub(crate) config_file: Option<PathBuf>,
-    /// The commits whose parents the repository lacks, if it is shallow.
-    shallow: String,
-    files: Vec<PlannedFile>,
 }
 
 /// A file that follows the first line, or that is to be removed.
@@ -60,18 +67,12 @@ struct PlannedFile {
     is_executable: bool,
 }
 
-/// The parts of a plan that the caller knows.
+/// What a plan is made from.
 pub(crate) struct PlanParts<'a> {
     pub(crate) git: &'a Git,
-    pub(crate) revisions: &'a PerSide<Revision>,
-    pub(crate) settings: Settings,
-    pub(crate) seed: u64,
-    pub(crate) python: &'a Path,
-    pub(crate) passed_variables: &'a [String],
-    pub(crate) pull_request: Option<u64>,
-    pub(crate) fetch: bool,
-    pub(crate) folder: &'a Path,
-    pub(crate) config_file: Option<&'a Path>,
+    pub(crate) comparison: PlannedComparison,
+    /// The file of the configuration in the working tree, which may not be committed.
+    pub(crate) configuration: Option<&'a Path>,
     /// Head's worktree, and the paths in it that are not as in its commit.
     pub(crate) head: &'a Path,
     pub(crate) laid_over: BTreeSet<String>,
@@ -86,30 +87,20 @@ pub(crate) struct PlanFile {
 
 impl PlanParts<'_> {
     /// Writes the plan into a folder.
-    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<PlanFile> {
-        let (bundle, shallow) = bundle(self.git, self.revisions, folder)?;
+    pub(crate) fn write(self, folder: &Path) -> anyhow::Result<PlanFile> {
+        let (bundle, shallow) = bundle(self.git, &self.comparison.revisions, folder)?;
         let mut contents = Vec::new();
         let mut files = Vec::new();
-        let with_config = self.configuration();
-        let sources = self
-            .laid_over
-            .iter()
-            .map(|path| (path.clone(), self.head.join(path)));
-        for (path, source) in with_config.into_iter().chain(sources) {
+        let configuration = self.configuration();
+        let sources = self.laid_over.iter();
+        let sources = sources.map(|path| (path.clone(), self.head.join(path)));
+        for (path, source) in configuration.into_iter().chain(sources) {
             files.push(read_file(path, &source, &mut contents)?);
         }
         let plan = Plan {
             version: VERSION,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            revisions: self.revisions.clone(),
-            settings: self.settings.clone(),
-            seed: self.seed,
-            python: self.python.to_owned(),
-            passed_variables: self.passed_variables.to_vec(),
-            pull_request: self.pull_request,
-            fetch: self.fetch,
-            folder: relative(self.folder, self.git.top()),
-            config_file: self.config_file.map(Path::to_owned),
+            comparison: self.comparison,
             shallow,
             files,
         };
@@ -129,15 +120,9 @@ impl PlanParts<'_> {
         })
     }
 
-    /// Returns the file of the configuration in the working tree, which may not be committed.
+    /// Returns the file of the configuration with its path in the repository, if it lies there.
     fn configuration(&self) -> Option<(String, PathBuf)> {
-        let named = self.config_file.map(|file| self.folder.join(file));
-        let folders = self.folder.ancestors();
-        let mut nearest = folders
-            .take_while(|folder| folder.starts_with(self.git.top()))
-            .map(|folder| folder.join("pyproject.toml"));
-        let file = named.or_else(|| nearest.find(|file| file.is_file()))?;
-        let file = fs::canonicalize(file).ok()?;
+        let file = fs::canonicalize(self.configuration?).ok()?;
         let path = file.strip_prefix(self.git.top()).ok()?.to_str()?;
         Some((path.to_owned(), file.clone()))
     }
@@ -168,11 +153,6 @@ fn read_file(path: String, source: &Path, contents: &mut Vec<u8>) -> anyhow::Res
         bytes: Some((contents.len() - before) as u64),
         is_executable: metadata.permissions().mode() & 0o100 != 0,
     })
-}
-
-fn relative(folder: &Path, top: &Path) -> String {
-    let below = folder.strip_prefix(top).unwrap_or(Path::new(""));
-    below.to_string_lossy().into_owned()
 }
 
 /// Returns the paths in a worktree that are not as in its commit, without what Python and pytest write.
@@ -231,7 +211,11 @@ fn bundle(git: &Git, revisions: &PerSide<Revision>, folder: &Path) -> anyhow::Re
 
 impl Plan {
     /// Reads a plan, and makes a repository of it in the empty `folder`: head's commit, with the files that lay over it.
-    pub(crate) fn unpack(file: &Path, folder: &Path, limits: &Deadline) -> anyhow::Result<(Self, Git)> {
+    pub(crate) fn unpack(
+        file: &Path,
+        folder: &Path,
+        limits: &Deadline,
+    ) -> anyhow::Result<(PlannedComparison, Git)> {
         let cannot = || format!("cannot read the plan {}", file.display());
         let mut reader = BufReader::new(File::open(file).with_context(cannot)?);
         let mut line = Vec::new();
@@ -262,7 +246,7 @@ impl Plan {
             planned.write(folder, &content)?;
         }
         fs::remove_file(&bundle)?;
-        Ok((plan, git))
+        Ok((plan.comparison, git))
     }
 }
 
@@ -282,7 +266,12 @@ fn repository(plan: &Plan, bundle: &Path, folder: &Path, limits: &Deadline) -> a
         &bundle,
         "refs/*:refs/*",
     ])?;
-    git.run(["checkout", "--quiet", "--detach", &plan.revisions.head.commit])?;
+    git.run([
+        "checkout",
+        "--quiet",
+        "--detach",
+        &plan.comparison.revisions.head.commit,
+    ])?;
     Git::discover(folder, limits)
 }
 

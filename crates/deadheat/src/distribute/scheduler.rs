@@ -22,7 +22,7 @@ use crate::passes::runner::{BenchmarkFailure, OneAtATime, Schedule, StoppedBy};
 
 /// How often the replicates of a lost task are tried.
 const TRIES: u32 = 3;
-/// A worker gets nothing more after this many tasks in a row that it could not measure.
+/// A worker gets no more tasks after it could not measure this many in a row.
 const MOST_FAILED: u32 = 2;
 
 /// A worker, and the number of tasks that it takes at once.
@@ -58,7 +58,7 @@ struct Again {
     tries: u32,
 }
 
-/// What is to be measured; most fields are the arguments of [`crate::passes::measure::measure`].
+/// The benchmarks to measure, and how; most fields are the arguments of [`crate::passes::measure::measure`].
 pub(crate) struct Job<'a> {
     pub(crate) schedule: &'a Schedule,
     pub(crate) stopping: Stopping,
@@ -101,8 +101,6 @@ pub(crate) struct Scheduler {
     asked: (u32, u32),
     /// The process pairs so far.
     pairs: u32,
-    inside: Duration,
-    replicates: u32,
 }
 
 impl Scheduler {
@@ -145,8 +143,6 @@ impl Scheduler {
             machines,
             asked: (0, 0),
             pairs: 0,
-            inside: Duration::ZERO,
-            replicates: 0,
         };
         let kinds = scheduler.kinds();
         for row in &mut scheduler.rows {
@@ -219,8 +215,11 @@ impl Scheduler {
         self.project_modules.base += result.project_modules.base;
         self.project_modules.head += result.project_modules.head;
         let mut failures = std::mem::take(&mut result.failures);
-        let is_empty = result.benchmarks.is_empty() && failures.is_empty();
-        self.answered(&worker, is_empty);
+        if result.benchmarks.is_empty() && failures.is_empty() {
+            self.could_not(&worker, "its answers are empty");
+        } else if let Some(state) = self.workers.get_mut(&worker) {
+            state.failed = 0;
+        }
         let mut lacking = Vec::new();
         for benchmark in &task.benchmarks {
             let index = self.by_name[benchmark];
@@ -228,16 +227,9 @@ impl Scheduler {
                 .iter()
                 .position(|failure| failure.benchmark == *benchmark);
             let failure = failure.map(|position| failures.swap_remove(position));
-            let arrived = match result.benchmarks.remove(benchmark) {
-                Some(measurements) => {
-                    let count = measurements.replicates.len();
-                    self.inside += Duration::from_secs_f64(measurements.inside_seconds) * count as u32;
-                    self.replicates += count as u32;
-                    self.rows[index].arrive(measurements, &task, machine);
-                    count
-                }
-                None => 0,
-            };
+            let arrived = result.benchmarks.remove(benchmark).map_or(0, |measurements| {
+                self.rows[index].arrive(measurements, &task, machine)
+            });
             if arrived < task.replicates {
                 match failure {
                     Some(failure) => self.failed_there(failure, &task, &worker),
@@ -255,12 +247,12 @@ impl Scheduler {
         self.count(&task);
     }
 
-    /// A worker that answers without any result, again and again, gets no more tasks either.
-    fn answered(&mut self, worker: &str, is_empty: bool) {
+    /// A worker that cannot measure a number of tasks in a row gets no more.
+    fn could_not(&mut self, worker: &str, why: &str) {
         if let Some(state) = self.workers.get_mut(worker) {
-            state.failed = if is_empty { state.failed + 1 } else { 0 };
+            state.failed += 1;
             if state.failed >= MOST_FAILED {
-                state.given_up = Some("its answers are empty".to_owned());
+                state.given_up = Some(why.to_owned());
             }
         }
     }
@@ -294,12 +286,7 @@ impl Scheduler {
         let Some(running) = self.end(id) else {
             return;
         };
-        if let Some(state) = self.workers.get_mut(&running.worker) {
-            state.failed += 1;
-            if state.failed >= MOST_FAILED {
-                state.given_up = Some(message.to_owned());
-            }
-        }
+        self.could_not(&running.worker, message);
         self.try_again(running.task, running.worker, running.tries);
     }
 
@@ -353,10 +340,7 @@ impl Scheduler {
 
     /// Returns the tasks whose results no row needs.
     pub(crate) fn take_superfluous(&mut self) -> Vec<u64> {
-        let needs = |benchmark: &String| {
-            let row = &self.rows[self.by_name[benchmark]];
-            !row.is_settled && !row.is_lost
-        };
+        let needs = |benchmark: &String| self.rows[self.by_name[benchmark]].is_open();
         let running = self.running.values();
         let superfluous = running.filter(|running| !running.task.benchmarks.iter().any(needs));
         let ids: Vec<u64> = superfluous.map(|running| running.task.id).collect();
@@ -380,17 +364,13 @@ impl Scheduler {
 
     /// Returns the number of process pairs so far, and of benchmarks that want more.
     pub(crate) fn progress(&self) -> (usize, usize) {
-        let open = self
-            .rows
-            .iter()
-            .filter(|row| !row.is_settled && !row.is_lost)
-            .count();
+        let open = self.rows.iter().filter(|row| row.is_open()).count();
         (self.pairs as usize, open)
     }
 
     /// Ends the measuring.
     pub(crate) fn finish(mut self, stopped: Option<StoppedBy>) -> Measured {
-        // A failure that nobody could confirm is the best that is known.
+        // An unconfirmed failure still says more than nothing.
         let suspects = std::mem::take(&mut self.suspects);
         let without_numbers = |benchmark: &String| {
             let row = &self.rows[self.by_name[benchmark]];
@@ -401,7 +381,6 @@ impl Scheduler {
             .filter(|(benchmark, _)| without_numbers(benchmark));
         let unconfirmed: Vec<BenchmarkFailure> = unconfirmed.map(|(_, (_, failure))| failure).collect();
         self.failures.extend(unconfirmed);
-        let replicates = self.replicates.max(1);
         let kinds = self.kinds();
         let mut benchmarks: BTreeMap<String, ReplicateSet> = BTreeMap::new();
         for row in self.rows {
@@ -416,12 +395,15 @@ impl Scheduler {
                 machine.replicates += 1;
             }
         }
+        let newly = benchmarks.values().map(|set| set.visits).sum();
+        let inside: Duration = benchmarks.values().map(|set| set.inside).sum();
+        let inside = inside / u32::max(newly, 1);
         Measured {
-            newly: self.replicates,
+            newly,
             failures: self.failures,
             benchmarks,
-            replicate_time: self.startup + self.inside / replicates,
-            inside: self.inside / replicates,
+            replicate_time: self.startup + inside,
+            inside,
             project_modules: self.project_modules,
             stopped,
             last_words: String::new(),

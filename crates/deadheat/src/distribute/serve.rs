@@ -47,6 +47,14 @@ pub(crate) fn tasks(interrupt: &Interrupt) -> Receiver<String> {
     receiver
 }
 
+/// Writes a value as a line of JSON.
+pub(super) fn write_line(output: &mut impl Write, value: &impl Serialize) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    output.write_all(&line)?;
+    output.flush()
+}
+
 /// The workers of a site on one core.
 pub(crate) struct Slot<'a> {
     pub(crate) site: &'a Site,
@@ -79,11 +87,7 @@ impl<'a> Slot<'a> {
                 message: whole_message(&error),
             },
         };
-        let mut text = serde_json::to_vec(&answer)?;
-        text.push(b'\n');
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&text)?;
-        stdout.flush()?;
+        write_line(&mut std::io::stdout().lock(), &answer)?;
         Ok(())
     }
 
@@ -91,8 +95,11 @@ impl<'a> Slot<'a> {
         let started = Instant::now();
         let workers = &mut self.workers;
         workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
-        let mut spec = workers.spec.clone();
-        spec.collect.narrow_to(&task.benchmarks, self.site.folders());
+        workers.spec.collect.clone_from(&self.site.collect);
+        workers
+            .spec
+            .collect
+            .narrow_to(&task.benchmarks, self.site.folders());
         let schedule = Schedule {
             replicates: Some(task.replicates),
             earlier: task.first,
@@ -118,17 +125,8 @@ impl<'a> Slot<'a> {
             true => BTreeMap::new(),
             false => task.benchmarks.iter().map(known).collect(),
         };
-        let measured = workers.launcher.timed(|launcher| {
-            measure::measure(
-                &schedule,
-                stopping,
-                earlier,
-                &spec,
-                &task.benchmarks,
-                launcher,
-                &mut |_| {},
-            )
-        })?;
+        let benchmarks = &task.benchmarks;
+        let measured = measure::time(workers, &schedule, stopping, earlier, benchmarks, &mut |_| {})?;
         if let Some(by) = &measured.stopped
             && measured.newly == 0
         {

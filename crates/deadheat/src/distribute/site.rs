@@ -13,7 +13,6 @@ use crate::Installation;
 use crate::passes::workers::WorkerPool;
 use crate::system::command::Deadline;
 use crate::system::cpu_pinning::{CpuPinning, Pinning};
-use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::limits::MemoryLimit;
 use crate::worker::launcher::{Forks, ProcessLauncher, WorkerKind};
 use crate::worker::process::WorkerCommand;
@@ -24,7 +23,7 @@ use crate::worker::session::{CollectSpec, WorkerSpec};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Site {
     sides: PerSide<SiteSide>,
-    collect: CollectSpec,
+    pub(super) collect: CollectSpec,
     keyword: Option<String>,
     pytest_args: Vec<String>,
     /// The native part, which watching workers load.
@@ -127,19 +126,8 @@ impl Site {
             environment: side.environment.iter().cloned().collect(),
             memory_limit: side.memory_limit_mib.map(MemoryLimit::of_mib),
         });
-        let launcher = ProcessLauncher {
-            commands,
-            conditions: DisturbanceMonitor::begin(&cores),
-            cores,
-            pinning,
-            on_several_cores: false,
-            logs,
-            started: 0,
-            next_seed: 0,
-            starting: Vec::new(),
-            interrupt: limits.interrupt.clone(),
-            forks,
-        };
+        let mut launcher = ProcessLauncher::new(commands, logs, pinning, &limits.interrupt, forks);
+        launcher.move_to(cores);
         let spec = WorkerSpec {
             hello,
             trace: None,

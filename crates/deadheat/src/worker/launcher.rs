@@ -93,29 +93,48 @@ impl Forks {
 }
 
 impl ProcessLauncher {
-    /// Returns a launcher whose workers are those of one side of each of two others. Its cores are to be set.
-    pub(crate) fn pairing(base: (&Self, Side), head: (&Self, Side), logs: PathBuf) -> Self {
-        let pair = PerSide::new(base, head);
-        let hello = |(launcher, side): (&Self, Side)| Some(launcher.forks.hello.as_ref()?.get(side).clone());
-        let hellos = hello(base).zip(hello(head));
+    /// Returns a launcher that has started nothing, and has no core yet.
+    pub(crate) fn new(
+        commands: PerSide<WorkerCommand>,
+        logs: PathBuf,
+        pinning: Pinning,
+        interrupt: &Interrupt,
+        forks: Forks,
+    ) -> Self {
         ProcessLauncher {
-            commands: pair.map(|(launcher, side)| launcher.commands.get(side).clone()),
+            commands,
             cores: CpuPinning::not_pinned(),
-            pinning: base.0.pinning,
+            pinning,
             on_several_cores: false,
             logs,
             started: 0,
             next_seed: 0,
             starting: Vec::new(),
             conditions: DisturbanceMonitor::default(),
-            interrupt: base.0.interrupt.clone(),
-            forks: Forks {
-                hello: hellos.map(|(base, head)| PerSide::new(base, head)),
-                module: base.0.forks.module,
-                until: base.0.forks.until,
-                ..Forks::default()
-            },
+            interrupt: interrupt.clone(),
+            forks,
         }
+    }
+
+    /// Measures on these cores from now on, and watches them.
+    pub(crate) fn move_to(&mut self, cores: CpuPinning) {
+        self.conditions = DisturbanceMonitor::begin(&cores);
+        self.cores = cores;
+    }
+
+    /// Returns a launcher whose workers are those of one side of each of two others. Its cores are to be set.
+    pub(crate) fn pairing(base: (&Self, Side), head: (&Self, Side), logs: PathBuf) -> Self {
+        let pair = PerSide::new(base, head);
+        let hello = |(launcher, side): (&Self, Side)| Some(launcher.forks.hello.as_ref()?.get(side).clone());
+        let hellos = hello(base).zip(hello(head));
+        let forks = Forks {
+            hello: hellos.map(|(base, head)| PerSide::new(base, head)),
+            module: base.0.forks.module,
+            until: base.0.forks.until,
+            ..Forks::default()
+        };
+        let commands = pair.map(|(launcher, side)| launcher.commands.get(side).clone());
+        Self::new(commands, logs, base.0.pinning, &base.0.interrupt, forks)
     }
 
     /// Starts workers with other commands from now on, and returns the earlier ones.

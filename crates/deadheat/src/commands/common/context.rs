@@ -27,7 +27,6 @@ use crate::project::sources::ProjectSources;
 use crate::report::listener::Listener;
 use crate::system::command::Deadline;
 use crate::system::cpu_pinning::{CpuPinning, Pinning};
-use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
 use crate::worker::launcher::{Forks, ProcessLauncher, WorkerKind};
 use crate::worker::process::WorkerCommand;
@@ -207,25 +206,15 @@ impl Context<'_> {
             keyword: None,
             pytest_args: Vec::new(),
         };
-        let launcher = ProcessLauncher {
-            commands: sides.map(|side| WorkerCommand {
-                interpreter: prepared.interpreters.get(side).path.clone(),
-                script: self.installation.worker_file(workers.script()),
-                folder: worktrees.get(side).to_path_buf(),
-                environment: prepared.variables.get(side).clone(),
-                memory_limit: self.settings.memory_limit(),
-            }),
-            cores: CpuPinning::not_pinned(),
-            pinning: self.settings.pinning,
-            on_several_cores: false,
-            logs: checkouts.workspace.logs(),
-            started: 0,
-            next_seed: 0,
-            starting: Vec::new(),
-            conditions: DisturbanceMonitor::default(),
-            interrupt: self.limits.interrupt.clone(),
-            forks,
-        };
+        let commands = sides.map(|side| WorkerCommand {
+            interpreter: prepared.interpreters.get(side).path.clone(),
+            script: self.installation.worker_file(workers.script()),
+            folder: worktrees.get(side).to_path_buf(),
+            environment: prepared.variables.get(side).clone(),
+            memory_limit: self.settings.memory_limit(),
+        });
+        let (logs, pinning) = (checkouts.workspace.logs(), self.settings.pinning);
+        let launcher = ProcessLauncher::new(commands, logs, pinning, &self.limits.interrupt, forks);
         WorkerPool::new(
             spec,
             launcher,

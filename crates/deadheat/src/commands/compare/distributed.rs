@@ -1,7 +1,7 @@
 //! The timed pass on several cores or machines (`--on`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deadheat_core::model::{PerSide, Python, Warning};
 use deadheat_core::text::counted;
@@ -12,7 +12,7 @@ use crate::distribute::dask::DaskCluster;
 use crate::distribute::engine::Engine;
 use crate::distribute::local::LocalCores;
 use crate::distribute::measure::{Distributed, measure_on};
-use crate::distribute::plan::{self, PlanParts};
+use crate::distribute::plan::{self, PlanParts, PlannedComparison};
 use crate::distribute::scheduler::Job;
 use crate::distribute::site::Site;
 use crate::events::Events;
@@ -72,17 +72,22 @@ fn plan<'a>(distribution: &'a Distribution<'_>) -> anyhow::Result<PlanParts<'a>>
     }
     let mut stored = settings.reported();
     stored.benchmarks_root.clone_from(&settings.benchmarks_root);
+    let started_in = &settings.sides.started_in;
+    let folder = started_in.strip_prefix(context.git.top());
     Ok(PlanParts {
         git: context.git,
-        revisions: context.revisions,
-        settings: stored,
-        seed: context.seed,
-        python: Path::new(&distribution.python.head.path),
-        passed_variables: &settings.sides.passed_variables,
-        pull_request: settings.pull_request,
-        fetch: settings.sides.fetch,
-        folder: &settings.sides.started_in,
-        config_file: settings.sides.config_file.as_deref(),
+        comparison: PlannedComparison {
+            revisions: context.revisions.clone(),
+            settings: stored,
+            seed: context.seed,
+            python: PathBuf::from(&distribution.python.head.path),
+            passed_variables: settings.sides.passed_variables.clone(),
+            pull_request: settings.pull_request,
+            fetch: settings.sides.fetch,
+            folder: folder.map(Path::to_owned).unwrap_or_default(),
+            config_file: settings.sides.config_file.clone(),
+        },
+        configuration: context.config.file.as_deref(),
         head,
         laid_over,
     })
@@ -139,17 +144,8 @@ pub(super) fn here(
 ) -> anyhow::Result<Measured> {
     let listener = run.context.listener;
     workers.launcher.conditions = DisturbanceMonitor::begin(&workers.launcher.cores);
-    let spec = workers.spec.clone();
-    workers.launcher.timed(|launcher| {
-        measure::measure(
-            schedule,
-            stopping,
-            earlier,
-            &spec,
-            benchmarks,
-            launcher,
-            &mut |event| listener.timing(event),
-        )
+    measure::time(workers, schedule, stopping, earlier, benchmarks, &mut |event| {
+        listener.timing(event);
     })
 }
 

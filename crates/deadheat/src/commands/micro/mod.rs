@@ -50,7 +50,6 @@ use crate::report::progress::Progress;
 use crate::system::clock;
 use crate::system::command::Deadline;
 use crate::system::cpu_pinning::CpuPinning;
-use crate::system::disturbances::DisturbanceMonitor;
 use crate::system::interrupt::Interrupt;
 use crate::system::limits::MemoryLimit;
 use crate::system::terminal;
@@ -338,25 +337,17 @@ impl Screening<'_> {
         let mut environment = env_vars::for_workers(std::env::vars_os(), &self.config.pass_env, local_to_git);
         // The modules are imported from the user's checkout, which stays as it is.
         environment.insert("PYTHONDONTWRITEBYTECODE".into(), "1".into());
-        ProcessLauncher {
-            commands: PerSide::new((), ()).map(|()| WorkerCommand {
-                interpreter: interpreter.path.clone(),
-                script: self.installation.worker_file("micro.py"),
-                folder: self.options.folder.clone(),
-                environment: environment.clone(),
-                memory_limit: self.config.memory_limit_mib.map(MemoryLimit::of_mib),
-            }),
-            conditions: DisturbanceMonitor::begin(&cores),
-            cores,
-            pinning: self.options.pinning,
-            on_several_cores: false,
-            logs: self.logs.clone(),
-            started: 0,
-            next_seed: 0,
-            starting: Vec::new(),
-            interrupt: self.interrupt.clone(),
-            forks: Forks::default(),
-        }
+        let commands = PerSide::new((), ()).map(|()| WorkerCommand {
+            interpreter: interpreter.path.clone(),
+            script: self.installation.worker_file("micro.py"),
+            folder: self.options.folder.clone(),
+            environment: environment.clone(),
+            memory_limit: self.config.memory_limit_mib.map(MemoryLimit::of_mib),
+        });
+        let (logs, pinning) = (self.logs.clone(), self.options.pinning);
+        let mut launcher = ProcessLauncher::new(commands, logs, pinning, self.interrupt, Forks::default());
+        launcher.move_to(cores);
+        launcher
     }
 }
 

@@ -210,18 +210,15 @@ impl<'a> Contest<'a> {
             // One replicate.
             ..self.run.stopping(Duration::ZERO)
         };
-        let (spec, benchmarks) = (workers.spec.clone(), &self.benchmarks);
-        let measured = workers.launcher.timed(|launcher| {
-            measure::measure(
-                &schedule,
-                stopping,
-                earlier,
-                &spec,
-                benchmarks,
-                launcher,
-                &mut |_| {},
-            )
-        });
+        let benchmarks = &self.benchmarks;
+        let measured = measure::time(
+            &mut workers,
+            &schedule,
+            stopping,
+            earlier,
+            benchmarks,
+            &mut |_| {},
+        );
         std::mem::swap(&mut workers.launcher.cores, &mut self.cores);
         std::mem::swap(&mut workers.launcher.conditions, &mut self.conditions);
         if let Ok(measured) = &measured {

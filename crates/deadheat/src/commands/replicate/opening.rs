@@ -15,7 +15,7 @@ use crate::commands::common::findings::Findings;
 use crate::commands::compare::steps;
 use crate::config::Config;
 use crate::config::settings::{CompareSettings, SideSettings};
-use crate::distribute::plan::Plan;
+use crate::distribute::plan::{Plan, PlannedComparison};
 use crate::distribute::site::Site;
 use crate::report::listener::Listener;
 use crate::system::cache;
@@ -73,13 +73,18 @@ fn make(
     installation: &Installation,
     limits: &Deadline,
 ) -> anyhow::Result<(Site, Workspace)> {
-    let (plan, git) = Plan::unpack(plan, &workspace.folder().join("repository"), limits)?;
+    let (comparison, git) = Plan::unpack(plan, &workspace.folder().join("repository"), limits)?;
     workspace.write_owner(&git, false)?;
-    let started_in = git.top().join(&plan.folder);
-    let config = Config::load(&started_in, git.top(), plan.config_file.as_deref())?;
-    let sides = side_settings(&plan, started_in);
-    let mut settings = CompareSettings::of_stored(&plan.revisions, plan.seed, &plan.settings, sides);
-    settings.pull_request = plan.pull_request;
+    let started_in = git.top().join(&comparison.folder);
+    let config = Config::load(&started_in, git.top(), comparison.config_file.as_deref())?;
+    let sides = side_settings(&comparison, started_in);
+    let mut settings = CompareSettings::of_stored(
+        &comparison.revisions,
+        comparison.seed,
+        &comparison.settings,
+        sides,
+    );
+    settings.pull_request = comparison.pull_request;
     let listener = Listener::new(Verbosity::Quiet);
     let run = CompareContext {
         context: Context {
@@ -87,32 +92,35 @@ fn make(
             installation,
             git: &git,
             config: &config,
-            revisions: &plan.revisions,
+            revisions: &comparison.revisions,
             listener: &listener,
             limits: limits.clone(),
-            seed: plan.seed,
+            seed: comparison.seed,
         },
         settings: &settings,
     };
-    let mut findings = Findings::new(plan.revisions.clone(), plan.seed);
+    let mut findings = Findings::new(comparison.revisions.clone(), comparison.seed);
     let (workers, workspace) = steps::open_for_others(&run, workspace, &mut findings)?;
     let python = findings.python.unwrap_or_default();
     Ok((Site::of(&workers, python, listener.take_warnings()), workspace))
 }
 
-fn side_settings(plan: &Plan, started_in: PathBuf) -> SideSettings {
-    let python = plan.python.is_file().then(|| plan.python.display().to_string());
+fn side_settings(comparison: &PlannedComparison, started_in: PathBuf) -> SideSettings {
+    let python = comparison
+        .python
+        .is_file()
+        .then(|| comparison.python.display().to_string());
     SideSettings {
         started_in,
-        config_file: plan.config_file.clone(),
+        config_file: comparison.config_file.clone(),
         python,
         injected: Vec::new(),
-        passed_variables: plan.passed_variables.clone(),
+        passed_variables: comparison.passed_variables.clone(),
         environment: Environments::default(),
         requirements: Vec::new(),
         build: None,
         memory_limit_mib: None,
-        fetch: plan.fetch,
+        fetch: comparison.fetch,
         pinning: Pinning::Quietest,
         timeout: Duration::ZERO,
         seed: None,

@@ -56,10 +56,8 @@ impl Scheduler {
                 .enumerate()
                 .find_map(|(position, again)| Some((position, suits(again)?.clone())))?;
             let mut again = self.again.remove(position)?;
-            again.task.benchmarks.retain(|benchmark| {
-                let row = &self.rows[self.by_name[benchmark]];
-                !row.is_settled && !row.is_lost
-            });
+            let benchmarks = &mut again.task.benchmarks;
+            benchmarks.retain(|benchmark| self.rows[self.by_name[benchmark]].is_open());
             if !again.task.benchmarks.is_empty() {
                 again.task.id = self.take_id();
                 self.brief(&mut again.task);

@@ -1,9 +1,8 @@
 //! Looks at what has come: which benchmarks have their verdicts, and which machines are outliers.
 
-use deadheat_core::judge::machines::{Estimates, agreements, outliers};
+use deadheat_core::judge::machines::{self, Settled};
 use deadheat_core::judge::sequential::{Sampling, may_settle};
-use deadheat_core::judge::stats::{self, LogEstimate};
-use deadheat_core::model::{Agreement, MeasuringMachine, kind_among};
+use deadheat_core::model::{MeasuringMachine, kind_among};
 
 use super::Scheduler;
 use super::row::Row;
@@ -35,36 +34,17 @@ impl Scheduler {
 
     /// Returns for each row whether it has its verdict, with a correction over all rows.
     pub(super) fn settled(&self) -> Vec<bool> {
-        let looked_at = self.rows.iter().filter_map(|row| row.estimates.as_ref());
-        let mut agreements = agreements(looked_at).into_iter();
-        let rows: Vec<Option<(&Estimates, Option<Agreement>, LogEstimate)>> = self
-            .rows
-            .iter()
-            .map(|row| {
-                let estimates = row.estimates.as_ref()?;
-                let agreement = agreements.next().flatten();
-                Some((estimates, agreement, estimates.judged(agreement)))
-            })
-            .collect();
-        // Benchmarks without a look also count.
-        let p_values: Vec<f64> = rows
-            .iter()
-            .map(|row| row.map_or(1.0, |(_, _, judged)| judged.p_value))
-            .collect();
-        let survives = stats::survives_correction(&p_values);
-        let is_settled = |((row, estimates), survives): ((&Row, &Option<_>), bool)| {
-            let Some((estimates, agreement, judged)): &Option<(&Estimates, _, _)> = estimates else {
+        let estimates = self.rows.iter().map(|row| row.estimates.as_ref());
+        let settled = machines::settle(estimates);
+        let is_settled = |(row, settled): (&Row, Option<Settled>)| {
+            let Some((settled, estimates)) = settled.zip(row.estimates.as_ref()) else {
                 return false;
             };
             let threshold = self.stopping.thresholds.of(&row.benchmark);
-            may_settle(judged, row.set.looked_at) && estimates.is_settled(*agreement, threshold, survives)
+            may_settle(&settled.estimate, row.set.looked_at)
+                && estimates.is_settled(settled.agreement, threshold, settled.survives)
         };
-        self.rows
-            .iter()
-            .zip(&rows)
-            .zip(survives)
-            .map(is_settled)
-            .collect()
+        self.rows.iter().zip(settled).map(is_settled).collect()
     }
 
     pub(super) fn kinds(&self) -> Vec<u32> {
@@ -100,7 +80,7 @@ impl Scheduler {
         self.asked = (asked + 1, self.pairs);
         let kinds = self.kinds();
         let rows = self.rows.iter().map(|row| row.set.replicates.as_slice());
-        let found = outliers(rows, &kinds, asked + 1);
+        let found = machines::outliers(rows, &kinds, asked + 1);
         for &(number, outlier) in &found {
             let machine = &mut self.machines[number as usize];
             machine.outlier = Some(outlier);

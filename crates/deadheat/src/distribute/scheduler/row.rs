@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use deadheat_core::judge::machines::{Estimates, estimates_of};
+use deadheat_core::judge::machines::{Estimates, estimates};
 use deadheat_core::judge::sequential::Sampling;
 use deadheat_core::judge::stats;
 use deadheat_core::model::{Replicate, Side};
@@ -83,6 +83,11 @@ impl Row {
         }
     }
 
+    /// Whether it wants more replicates, now or after its next look.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_settled && !self.is_lost
+    }
+
     pub(super) fn is_pilot_open(&self) -> bool {
         self.pilot == Pilot::Open
     }
@@ -94,7 +99,7 @@ impl Row {
 
     /// Returns the number of replicates that may be handed out now.
     pub(super) fn room(&self, stopping: &Stopping) -> usize {
-        if self.is_settled || self.is_lost {
+        if !self.is_open() {
             return 0;
         }
         match (self.pilot, stopping.sampling) {
@@ -119,10 +124,11 @@ impl Row {
         self.had += (self.cost + startup) * replicates as u32;
     }
 
-    /// Takes the measurements of a task.
-    pub(super) fn arrive(&mut self, mut measurements: Measurements, task: &Task, machine: u32) {
+    /// Takes the measurements of a task, and returns the number of its replicates.
+    pub(super) fn arrive(&mut self, mut measurements: Measurements, task: &Task, machine: u32) -> usize {
         let replicates = measurements.take_replicates(task, machine);
-        let count = replicates.len() as u32;
+        let arrived = replicates.len();
+        let count = arrived as u32;
         let inside = Duration::from_secs_f64(measurements.inside_seconds);
         self.set.inside += inside * count;
         self.set.visits += count;
@@ -144,6 +150,7 @@ impl Row {
         let is_new = |number: &usize| *number >= self.next && !self.given_up.contains(number);
         let new = replicates.into_iter().filter(|(number, _)| is_new(number));
         self.arrived.extend(new.collect::<Vec<_>>());
+        arrived
     }
 
     pub(super) fn give_up(&mut self, numbers: Range<usize>) {
@@ -192,7 +199,7 @@ impl Row {
                 let kind = |machine: u32| kinds.get(machine as usize).copied();
                 let values = self.log_ratios.iter();
                 let values = values.map(|&(machine, value)| (machine.and_then(kind), value));
-                estimates_of(&values.collect::<Vec<_>>(), sampling, looks)
+                estimates(&values.collect::<Vec<_>>(), sampling, looks)
             }
         };
     }

@@ -21,6 +21,7 @@ use std::time::Instant;
 use deadheat_core::model::PerSide;
 
 use crate::passes::runner::{Event, Schedule, run_pass};
+use crate::passes::workers::WorkerPool;
 use crate::worker::session::{Launch, WorkerSpec};
 
 /// Measures benchmarks. `earlier` holds an earlier run's measurements of the same revisions, to which this one adds.
@@ -75,6 +76,21 @@ pub(crate) fn measure(
         several_cores: schedule.several_cores.clone(),
         machines: Vec::new(),
     })
+}
+
+/// Measures benchmarks with a run's workers, for their verdicts.
+pub(crate) fn time(
+    workers: &mut WorkerPool,
+    schedule: &Schedule,
+    stopping: Stopping,
+    earlier: BTreeMap<String, ReplicateSet>,
+    benchmarks: &[String],
+    listen: &mut dyn FnMut(Event<'_>),
+) -> anyhow::Result<Measured> {
+    let spec = workers.spec.clone();
+    workers
+        .launcher
+        .timed(|launcher| measure(schedule, stopping, earlier, &spec, benchmarks, launcher, listen))
 }
 
 #[cfg(test)]
